@@ -1,0 +1,118 @@
+using System.Text.Json;
+using FileServer.Protocol.Contracts;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace FileServer.Http;
+
+/// <summary>Turns refusals and faults into problem documents (RFC 9457), once for all REST endpoints.</summary>
+sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
+{
+    public const string ContentType = "application/problem+json";
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        try
+        {
+            await next(context);
+            if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null, ContentType: null })
+                await WriteAsync(context, ForStatus(context.Response.StatusCode));
+        }
+        catch (Exception fault) when (context.RequestAborted.IsCancellationRequested && fault is OperationCanceledException or IOException)
+        {
+            Log.ClientLeft(logger, context.TraceIdentifier);
+        }
+        catch (Exception fault) when (!context.Response.HasStarted)
+        {
+            await WriteAsync(context, AsRefusal(fault, context));
+        }
+    }
+
+    /// <summary>The refusal that a fault means to the client; what is nobody's fault but ours is logged with its stack and told without.</summary>
+    public Refusal AsRefusal(Exception fault, HttpContext context)
+    {
+        switch (fault)
+        {
+            case Refusal refusal:
+                return refusal;
+            case BadHttpRequestException { InnerException: JsonException json }:
+                return Malformed(json, fault);
+            case JsonException json:
+                return Malformed(json, fault);
+            case BadHttpRequestException { StatusCode: 413 }:
+                return new Refusal(RefusalKind.TooLarge, "The body is larger than this address takes.", fault);
+            case BadHttpRequestException { StatusCode: 408 }:
+                return new Refusal(new RefusalKind("request-timeout", "The request came too slowly", 408), "No bytes came for too long. Send the request again.", fault);
+            case BadHttpRequestException bad:
+                return new Refusal(RefusalKind.Invalid, bad.Message, fault);
+            default:
+                Log.Fault(logger, fault, context.TraceIdentifier, context.Request.Method);
+                return new Refusal(RefusalKind.Internal, "The fault was logged under this request's id; nothing half-done was kept.", fault);
+        }
+    }
+
+    static Refusal Malformed(JsonException json, Exception cause) => new(
+        RefusalKind.MalformedJson,
+        $"The JSON breaks off or does not fit at {json.Path ?? "$"} (line {json.LineNumber + 1}, byte {json.BytePositionInLine}).",
+        cause);
+
+    /// <summary>Writes the problem document. The response must not have started.</summary>
+    public static async Task WriteAsync(HttpContext context, Refusal refusal)
+    {
+        var response = context.Response;
+        var allow = response.Headers.Allow;
+        response.Headers.Remove("ETag");
+        response.Headers.Remove("Content-Disposition");
+        response.ContentLength = null;
+        response.StatusCode = refusal.Kind.Status;
+        response.ContentType = ContentType;
+        response.Headers.CacheControl = "no-store";
+        if (allow.Count > 0)
+            response.Headers.Allow = allow;
+        if (refusal.RetryAfterSeconds is { } seconds)
+            response.Headers.RetryAfter = seconds.ToString();
+        if (refusal.Kind.Status == 401 && response.Headers.WWWAuthenticate.Count == 0)
+            response.Headers.WWWAuthenticate = "Bearer realm=\"fileshare\"";
+        // A body that was not read to its end must not be taken for the next request.
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true } && context.Request.ContentLength is > 65536 or null && HttpMethods.IsPut(context.Request.Method))
+            response.Headers.Connection = "close";
+        if (HttpMethods.IsHead(context.Request.Method))
+            return;
+        await response.WriteAsJsonAsync(Document(refusal, context), WireJson.Default.Problem, ContentType, CancellationToken.None);
+    }
+
+    static Problem Document(Refusal refusal, HttpContext context) => new()
+    {
+        Type = $"urn:fileshare:problem:{refusal.Kind.Code}",
+        Title = refusal.Kind.Title,
+        Status = refusal.Kind.Status,
+        Detail = refusal.Message,
+        Code = refusal.Kind.Code,
+        RequestId = context.TraceIdentifier,
+        RetryAfter = refusal.RetryAfterSeconds,
+        Limit = refusal.Limit,
+        Conflicts = refusal.Conflicts,
+        Errors = refusal.Errors,
+    };
+
+    static Refusal ForStatus(int status) => status switch
+    {
+        401 => Refusal.NotSignedIn(),
+        403 => Refusal.Forbidden("You may not do this."),
+        404 => new Refusal(RefusalKind.NotFound, "There is nothing at this address."),
+        405 => new Refusal(RefusalKind.MethodNotAllowed, "See the Allow header for the methods that this address takes."),
+        413 => new Refusal(RefusalKind.TooLarge, "The body is larger than this address takes."),
+        415 => new Refusal(RefusalKind.UnsupportedMedia, "Send 'Content-Type: application/json'."),
+        431 => new Refusal(RefusalKind.HeadersTooLarge, "Send fewer or shorter headers."),
+        < 500 => new Refusal(RefusalKind.Invalid with { Status = status }, "The request could not be understood."),
+        _ => new Refusal(RefusalKind.Internal with { Status = status }, "The request could not be carried out."),
+    };
+
+    static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "Request {RequestId} ({Method}) failed")]
+        public static partial void Fault(ILogger logger, Exception fault, string requestId, string method);
+
+        [LoggerMessage(LogLevel.Debug, "Request {RequestId} ended because its client left")]
+        public static partial void ClientLeft(ILogger logger, string requestId);
+    }
+}
