@@ -6,6 +6,9 @@ namespace FileServer.Http;
 /// </summary>
 public sealed record RouteRule(string Demand, bool Anonymous);
 
+/// <summary>The accounts that a route is for, by the word for their role. A route without this rule is for members and admins.</summary>
+public sealed record RoleRule(IReadOnlyList<string> Roles);
+
 static class RouteRules
 {
     /// <summary>The route checks this right, on this object, before it does anything; in words for the census and the docs.</summary>
@@ -15,4 +18,8 @@ static class RouteRules
     /// <summary>The route answers anybody, for this reason.</summary>
     public static TBuilder AllowAnonymousBecause<TBuilder>(this TBuilder route, string reason) where TBuilder : IEndpointConventionBuilder =>
         route.WithMetadata(new RouteRule(reason, Anonymous: true));
+
+    /// <summary>Only accounts of these roles may use the route: member, admin, auditor. Everybody else is refused, and the refusal recorded.</summary>
+    public static TBuilder OnlyFor<TBuilder>(this TBuilder route, params string[] roles) where TBuilder : IEndpointConventionBuilder =>
+        route.WithMetadata(new RoleRule(roles));
 }
