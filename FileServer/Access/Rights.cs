@@ -16,7 +16,7 @@ enum Rights
 }
 
 /// <summary>A named set of rights that a grant gives: the words people use when they share.</summary>
-enum Role
+enum GrantRole
 {
     Viewer,
     Uploader,
@@ -29,32 +29,32 @@ enum Role
 static class Roles
 {
     /// <summary>Rights by role, as SQL takes them: the element at role + 1 (arrays there count from one).</summary>
-    public static readonly int[] RightsByRole = [.. Enum.GetValues<Role>().Select(role => (int)RightsOf(role))];
+    public static readonly int[] RightsByRole = [.. Enum.GetValues<GrantRole>().Select(role => (int)RightsOf(role))];
 
-    public static Rights RightsOf(Role role) => role switch
+    public static Rights RightsOf(GrantRole role) => role switch
     {
-        Role.Viewer => Rights.List | Rights.Read,
+        GrantRole.Viewer => Rights.List | Rights.Read,
         // A drop box: what is put in cannot be seen again, not even by who put it there.
-        Role.Uploader => Rights.Create,
-        Role.Contributor => Rights.List | Rights.Read | Rights.Create,
-        Role.Editor => Rights.List | Rights.Read | Rights.Create | Rights.Write | Rights.Delete,
-        Role.Manager => Rights.All,
+        GrantRole.Uploader => Rights.Create,
+        GrantRole.Contributor => Rights.List | Rights.Read | Rights.Create,
+        GrantRole.Editor => Rights.List | Rights.Read | Rights.Create | Rights.Write | Rights.Delete,
+        GrantRole.Manager => Rights.All,
         _ => throw new ArgumentOutOfRangeException(nameof(role), role, "There is no such role."),
     };
 
-    public static string Word(this Role role) => role switch
+    public static string Word(this GrantRole role) => role switch
     {
-        Role.Viewer => "viewer",
-        Role.Uploader => "uploader",
-        Role.Contributor => "contributor",
-        Role.Editor => "editor",
-        Role.Manager => "manager",
+        GrantRole.Viewer => "viewer",
+        GrantRole.Uploader => "uploader",
+        GrantRole.Contributor => "contributor",
+        GrantRole.Editor => "editor",
+        GrantRole.Manager => "manager",
         _ => throw new ArgumentOutOfRangeException(nameof(role), role, "There is no such role."),
     };
 
-    public static Role? Parse(string? word)
+    public static GrantRole? Parse(string? word)
     {
-        foreach (var role in Enum.GetValues<Role>())
+        foreach (var role in Enum.GetValues<GrantRole>())
         {
             if (string.Equals(role.Word(), word, StringComparison.OrdinalIgnoreCase))
                 return role;
