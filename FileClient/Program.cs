@@ -1,1 +1,1 @@
-return 0;
+return await FileClient.Commands.Cli.MainAsync(args);

@@ -1,0 +1,145 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Runtime.InteropServices;
+using FileClient.Api;
+using FileClient.Terminal;
+
+namespace FileClient.Commands;
+
+/// <summary>The program: all commands, the options that each of them takes, and how failures become words and exit codes.</summary>
+sealed class Cli
+{
+    readonly Lock gate = new();
+    ExitCode? signal;
+
+    public Cli(Shell shell)
+    {
+        Shell = shell;
+        Root = new RootCommand("Works with a FileShare server: files, versions, sync folders, audit. Remote paths are written SPACE:/path.");
+        foreach (var option in Root.Options.OfType<VersionOption>().ToList())
+            Root.Options.Remove(option);
+        foreach (var help in Root.Options.OfType<HelpOption>())
+            help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        Root.Add(Server);
+        Root.Add(CaCert);
+        Root.Add(Json);
+        Root.Add(Quiet);
+        foreach (var command in CommandList.All(this))
+            Root.Add(command);
+    }
+
+    public Shell Shell { get; }
+
+    public RootCommand Root { get; }
+
+    public Option<string?> Server { get; } = new("--server") { Description = "Address of the server (else FILESHARE_URL, else the last sign-in).", HelpName = "URL", Recursive = true };
+
+    public Option<string?> CaCert { get; } = new("--ca-cert") { Description = "PEM file with the certificates to trust.", HelpName = "FILE", Recursive = true };
+
+    public Option<bool> Json { get; } = new("--json") { Description = "Data as JSON on standard output.", Recursive = true };
+
+    public Option<bool> Quiet { get; } = new("--quiet", "-q") { Description = "No remarks and no progress on standard error.", Recursive = true };
+
+    /// <summary>Runs the program in this process, with Ctrl-C and SIGTERM ending it in good order.</summary>
+    public static async Task<int> MainAsync(string[] args)
+    {
+        var cli = new Cli(Shell.OfProcess());
+        using var stop = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => cli.Stop(context, ExitCode.Interrupted, stop));
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => cli.Stop(context, ExitCode.Terminated, stop));
+        return await cli.RunAsync(args, stop.Token);
+    }
+
+    // The first signal asks, the second one is left to the system.
+    void Stop(PosixSignalContext context, ExitCode exit, CancellationTokenSource stop)
+    {
+        lock (gate)
+        {
+            if (signal is not null)
+                return;
+            signal = exit;
+        }
+        context.Cancel = true;
+        stop.Cancel();
+    }
+
+    public async Task<int> RunAsync(IReadOnlyList<string> args, CancellationToken ct)
+    {
+        var parsed = Root.Parse(args);
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
+            return Misused(parsed);
+        await using var output = new StreamWriter(Shell.OpenOutput(), bufferSize: 4096);
+        return await parsed.InvokeAsync(
+            new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output, Error = Shell.Error },
+            ct);
+    }
+
+    int Misused(ParseResult parsed)
+    {
+        foreach (var message in parsed.Errors.Select(static error => error.Message).Distinct())
+            Shell.Error.WriteLine($"fileshare: {message}");
+        var names = new List<string>();
+        for (SymbolResultName? at = SymbolResultName.Of(parsed.CommandResult); at is not null; at = at.Parent)
+            names.Insert(0, at.Name);
+        Shell.Error.WriteLine($"  See: {string.Join(' ', names)} --help");
+        return (int)ExitCode.Usage;
+    }
+
+    /// <summary>Runs one command's action; whatever goes wrong is told once, on standard error.</summary>
+    public async Task<int> GuardAsync(ParseResult parsed, Func<Run, CancellationToken, Task<ExitCode>> action, CancellationToken ct)
+    {
+        using var output = new Output(Shell, parsed.GetValue(Json), parsed.GetValue(Quiet));
+        using var run = new Run(this, parsed, output);
+        try
+        {
+            var exit = await action(run, ct);
+            output.Flush();
+            return (int)exit;
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            return (int)(signal ?? ExitCode.Interrupted);
+        }
+        catch (Failure failure)
+        {
+            output.Fail(failure, (failure as ApiException)?.Code);
+            return (int)failure.Exit;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            output.Fail(new Failure(ExitCode.Failure, fault.Message, fault), "local");
+            return (int)ExitCode.Failure;
+        }
+    }
+
+    /// <summary>The names of a command and those above it.</summary>
+    sealed record SymbolResultName(string Name, SymbolResultName? Parent)
+    {
+        public static SymbolResultName? Of(System.CommandLine.Parsing.SymbolResult? result) => result switch
+        {
+            System.CommandLine.Parsing.CommandResult { Command: RootCommand } => new SymbolResultName("fileshare", null),
+            System.CommandLine.Parsing.CommandResult command => new SymbolResultName(command.Command.Name, Of(command.Parent)),
+            _ => null,
+        };
+    }
+
+    /// <summary>Help, with the command's examples at its end.</summary>
+    sealed class HelpWithExamples(HelpAction inner) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            inner.Invoke(parseResult);
+            if (parseResult.CommandResult.Command is Verb { Examples: { Count: > 0 } examples })
+            {
+                var output = parseResult.InvocationConfiguration.Output;
+                output.WriteLine("Examples:");
+                foreach (var example in examples)
+                    output.WriteLine($"  {example}");
+            }
+            return 0;
+        }
+    }
+}

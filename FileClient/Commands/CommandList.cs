@@ -1,0 +1,12 @@
+using System.CommandLine;
+
+namespace FileClient.Commands;
+
+/// <summary>The table of contents: every command of the program, in the order of its help.</summary>
+static class CommandList
+{
+    public static IEnumerable<Command> All(Cli cli) =>
+    [
+        VersionCommand.Build(cli),
+    ];
+}

@@ -1,0 +1,36 @@
+using System.CommandLine;
+using FileClient.Api;
+using FileClient.Local;
+using FileClient.Terminal;
+
+namespace FileClient.Commands;
+
+/// <summary>One call of one command: its parsed arguments, where output goes, and the connection once it is needed.</summary>
+sealed class Run(Cli cli, ParseResult parsed, Output output) : IDisposable
+{
+    ApiClient? api;
+    Settings? settings;
+
+    public Output Output => output;
+
+    public Shell Shell => cli.Shell;
+
+    public TimeProvider Clock => cli.Shell.Clock;
+
+    public Settings Settings => settings ??= Settings.Resolve(parsed.GetValue(cli.Server), parsed.GetValue(cli.CaCert), cli.Shell.Environment);
+
+    /// <summary>The server, as whoever is signed in.</summary>
+    public ApiClient Api => api ??= Connect(Settings.RequireUrl(), Settings.Tokens(Clock));
+
+    /// <summary>A connection to a server that is not (or not yet) the configured one.</summary>
+    public ApiClient Connect(Uri url, ITokens tokens) => new(new ApiOptions { Server = url, TrustedRoots = Settings.TrustedRoots() }, tokens, Clock);
+
+    public T? Of<T>(Option<T> option) => parsed.GetValue(option);
+
+    public T Of<T>(Argument<T> argument) => parsed.GetValue(argument)!;
+
+    /// <summary>Whether the option stands on the command line.</summary>
+    public bool Has(Option option) => parsed.GetResult(option) is { Implicit: false };
+
+    public void Dispose() => api?.Dispose();
+}
