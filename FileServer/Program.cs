@@ -1,3 +1,11 @@
-var builder = WebApplication.CreateSlimBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using FileServer;
+
+return args switch
+{
+    ["--help" or "-h" or "help", ..] => Command.Help(),
+    ["serve", .. var settings] => await Command.ServeAsync(settings),
+    ["migrate", .. var settings] => await Command.MigrateAsync(settings),
+    [] => await Command.ServeAsync([]),
+    [['-', ..], ..] => await Command.ServeAsync(args),
+    [var unknown, ..] => Command.Unknown(unknown),
+};

@@ -1,0 +1,83 @@
+using FileServer.Settings;
+
+namespace FileServer;
+
+/// <summary>The sub-commands of the program. Each runs with the same settings as the server itself.</summary>
+static class Command
+{
+    const int Done = 0;
+    const int Failed = 1;
+    const int Usage = 2;
+
+    public static Task<int> ServeAsync(string[] settings) => GuardedAsync(async () =>
+    {
+        await using var host = await ServerHost.CreateAsync(settings, join: false, CancellationToken.None);
+        await host.RunAsync(CancellationToken.None);
+        return Done;
+    });
+
+    /// <summary>Opening the database brings its schema up to date; there is nothing more to do.</summary>
+    public static Task<int> MigrateAsync(string[] settings) => GuardedAsync(async () =>
+    {
+        await using var host = await ServerHost.CreateAsync([.. settings, "--Database:MigrateOnStart=true"], join: false, CancellationToken.None);
+        Console.WriteLine("The database has the schema of this program.");
+        return Done;
+    });
+
+    public static int Help()
+    {
+        Console.WriteLine(
+            """
+            FileServer: a self-hosted file server and document repository.
+
+              FileServer [serve] [--urls http://127.0.0.1:8080] [--KEY=VALUE …]    serve until SIGTERM
+              FileServer migrate                  bring the database to this program's schema
+              FileServer verify                   compare rows, chunk index and packs, bytes included
+              FileServer reindex                  make the chunk index anew from the packs alone
+              FileServer admin reset-password USER    set a new password, read from standard input
+
+            Environment:
+              FILESHARE_DATA             data folder (default: $XDG_DATA_HOME/fileshare, else ~/.local/share/fileshare)
+              FILESHARE_DATABASE         Npgsql connection string (default: a private PostgreSQL below the data folder)
+              FILESHARE_ADMIN_PASSWORD   of the first administrator, 'admin' (default: made up and printed once)
+              FILESHARE_PUBLIC_URL       address that links carry (default: that of the request)
+              ASPNETCORE_URLS            addresses to listen on (default: http://127.0.0.1:8080)
+
+            Each setting A:B can stand in appsettings.json in the data folder, as FILESHARE_A__B in the environment, or as
+            --A:B=VALUE on the command line:
+
+            """);
+        foreach (var setting in KnownSettings.All.Values.Where(setting => setting.Key.Contains(':', StringComparison.Ordinal)).OrderBy(setting => setting.Key, StringComparer.Ordinal))
+            Console.WriteLine($"  {setting.Key,-44} {setting.Valid}");
+        return Done;
+    }
+
+    public static int Unknown(string command)
+    {
+        Console.Error.WriteLine($"There is no command '{command}'. See 'FileServer --help'.");
+        return Usage;
+    }
+
+    static async Task<int> GuardedAsync(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch (Exception refused) when (refused is StartRefused or Migrations.SchemaRefused)
+        {
+            await Console.Error.WriteLineAsync(refused.Message);
+            return Failed;
+        }
+        catch (Microsoft.Extensions.Options.OptionsValidationException invalid)
+        {
+            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, invalid.Failures));
+            return Failed;
+        }
+        catch (IOException inUse) when (inUse.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            await Console.Error.WriteLineAsync($"{inUse.Message} Give another address with --urls or ASPNETCORE_URLS.");
+            return Failed;
+        }
+    }
+}
