@@ -62,6 +62,8 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
         var allow = response.Headers.Allow;
         response.Headers.Remove("ETag");
         response.Headers.Remove("Content-Disposition");
+        response.Headers.Remove("Last-Modified");
+        response.Headers.Remove("Repr-Digest");
         response.ContentLength = null;
         response.StatusCode = refusal.Kind.Status;
         response.ContentType = ContentType;

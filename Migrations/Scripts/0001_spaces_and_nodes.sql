@@ -47,6 +47,8 @@ create table nodes (
 ) with (fillfactor = 90);
 -- There can be only one live node per folder and folded name; trashed ones do not hold their name.
 create unique index nodes_name on nodes (space_id, parent_id, name_key) where state = 0 and parent_id is not null;
+-- Walking the folders of a subtree must not touch its files.
+create index nodes_folders on nodes (space_id, parent_id, id) include (access_id) where kind = 0 and state = 0;
 -- The change feed reads by (revision, id).
 create unique index nodes_feed on nodes (space_id, changed_revision, id);
 -- The trash is listed newest first.
