@@ -9,6 +9,7 @@ public sealed record RouteRule(string Demand, bool Anonymous);
 /// <summary>The accounts that a route is for, by the word for their role. A route without this rule is for members and admins.</summary>
 public sealed record RoleRule(IReadOnlyList<string> Roles);
 
+/// <summary>How a route says what it demands.</summary>
 static class RouteRules
 {
     /// <summary>The route checks this right, on this object, before it does anything; in words for the census and the docs.</summary>
