@@ -1,3 +1,5 @@
+using FileServer.Http;
+using FileServer.Identity;
 using FileServer.Settings;
 
 namespace FileServer;
@@ -24,6 +26,22 @@ static class Command
         return Done;
     });
 
+    /// <summary>Works beside a running server: the account's sessions end there too, within a second.</summary>
+    public static Task<int> ResetPasswordAsync(string user, string[] settings) => GuardedAsync(async () =>
+    {
+        await using var host = await ServerHost.CreateAsync(settings, join: true, CancellationToken.None);
+        try
+        {
+            await host.Services.GetRequiredService<ResetPassword>().RunAsync(user, Console.IsInputRedirected ? Console.In : null, Console.Out, CancellationToken.None);
+            return Done;
+        }
+        catch (Refusal refusal)
+        {
+            await Console.Error.WriteLineAsync(refusal.Message);
+            return Failed;
+        }
+    });
+
     public static int Help()
     {
         Console.WriteLine(
@@ -34,7 +52,7 @@ static class Command
               FileServer migrate                  bring the database to this program's schema
               FileServer verify                   compare rows, chunk index and packs, bytes included
               FileServer reindex                  make the chunk index anew from the packs alone
-              FileServer admin reset-password USER    set a new password, read from standard input
+              FileServer admin reset-password USER    set a new password: the first line of standard input, else made up and printed
 
             Environment:
               FILESHARE_DATA             data folder (default: $XDG_DATA_HOME/fileshare, else ~/.local/share/fileshare)

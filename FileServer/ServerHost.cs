@@ -1,6 +1,8 @@
+using FileServer.Audit;
 using FileServer.Changes;
 using FileServer.Database;
 using FileServer.Http;
+using FileServer.Identity;
 using FileServer.Settings;
 using FileServer.Storage;
 using Microsoft.Extensions.Logging.Console;
@@ -69,12 +71,16 @@ sealed class ServerHost : IAsyncDisposable
         builder.AddDatabase(database);
         builder.AddStorage();
         builder.Services.AddChanges();
+        builder.Services.AddAudit();
+        builder.AddIdentity();
     }
 
     static void Map(WebApplication app)
     {
         app.UseHttp();
+        app.UseIdentity();
         app.MapHealth();
+        app.MapIdentity();
     }
 
     static void Configure(ILoggingBuilder logging, ConfigurationManager configuration)

@@ -1,4 +1,3 @@
-using FileServer.Database;
 using FileServer.Http;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -17,6 +16,9 @@ sealed partial class AuditWriter(NpgsqlDataSource db, AuditLog log, IOptions<Aud
     readonly Queue<Waiting> queue = [];
     Task flushing = Task.CompletedTask;
     bool running;
+
+    // Kept from batch to batch: requests that hold all connections of the pool may be waiting for this very commit.
+    NpgsqlConnection? connection;
 
     public async Task RecordAsync(AuditRecord record, CancellationToken ct)
     {
@@ -40,6 +42,7 @@ sealed partial class AuditWriter(NpgsqlDataSource db, AuditLog log, IOptions<Aud
     {
         await flushing;
         room.Dispose();
+        await DropConnectionAsync();
     }
 
     async Task FlushAsync()
@@ -49,17 +52,28 @@ sealed partial class AuditWriter(NpgsqlDataSource db, AuditLog log, IOptions<Aud
         {
             try
             {
-                // A batch belongs to many requests: none of their tokens may end it for the others.
-                await db.InTransactionAsync(tx => log.AppendAsync(tx, [.. batch.Select(w => w.Record)], CancellationToken.None), CancellationToken.None);
+                // A batch belongs to many requests: none of their tokens may end it for the others. It is one statement,
+                // which commits when it ends.
+                connection ??= await db.OpenConnectionAsync(CancellationToken.None);
+                await log.AppendAsync(connection, batch.ConvertAll(waiting => waiting.Record), CancellationToken.None);
                 Release(batch, waiting => waiting.Written.SetResult());
             }
             catch (Exception fault)
             {
                 Log.NotWritten(logger, fault, batch.Count);
+                await DropConnectionAsync();
                 Release(batch, waiting => waiting.Written.SetException(
                     Refusal.Unavailable("This access could not be recorded, so it was not carried out. Try again in a moment.", 5, fault)));
             }
         }
+    }
+
+    async Task DropConnectionAsync()
+    {
+        var broken = connection;
+        connection = null;
+        if (broken is not null)
+            await broken.DisposeAsync();
     }
 
     bool Take(List<Waiting> batch)

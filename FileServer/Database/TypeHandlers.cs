@@ -1,4 +1,5 @@
 using System.Data;
+using System.Net;
 using Dapper;
 using FileServer.Protocol;
 
@@ -17,6 +18,7 @@ static class TypeHandlers
         SqlMapper.AddTypeHandler(new IdHandler<UserId>());
         SqlMapper.AddTypeHandler(new DigestHandler());
         SqlMapper.AddTypeHandler(new InstantHandler());
+        SqlMapper.AddTypeHandler(new AddressHandler());
     }
 
     sealed class IdHandler<TId> : SqlMapper.TypeHandler<TId> where TId : struct, ITypedId<TId>
@@ -39,6 +41,13 @@ static class TypeHandlers
         }
 
         public override Digest Parse(object value) => new((byte[])value);
+    }
+
+    sealed class AddressHandler : SqlMapper.TypeHandler<IPAddress>
+    {
+        public override void SetValue(IDbDataParameter parameter, IPAddress? value) => parameter.Value = (object?)value ?? DBNull.Value;
+
+        public override IPAddress Parse(object value) => (IPAddress)value;
     }
 
     /// <summary>Npgsql takes and gives timestamptz as UTC only; rows carry DateTimeOffset with offset zero.</summary>

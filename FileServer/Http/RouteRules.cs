@@ -7,7 +7,8 @@ namespace FileServer.Http;
 public sealed record RouteRule(string Demand, bool Anonymous);
 
 /// <summary>The accounts that a route is for, by the word for their role. A route without this rule is for members and admins.</summary>
-public sealed record RoleRule(IReadOnlyList<string> Roles);
+/// <param name="NarrowedTokensToo">Also personal tokens that are narrowed to a space, a folder or some rights.</param>
+public sealed record RoleRule(IReadOnlyList<string> Roles, bool NarrowedTokensToo);
 
 /// <summary>How a route says what it demands.</summary>
 static class RouteRules
@@ -22,5 +23,9 @@ static class RouteRules
 
     /// <summary>Only accounts of these roles may use the route: member, admin, auditor. Everybody else is refused, and the refusal recorded.</summary>
     public static TBuilder OnlyFor<TBuilder>(this TBuilder route, params string[] roles) where TBuilder : IEndpointConventionBuilder =>
-        route.WithMetadata(new RoleRule(roles));
+        route.WithMetadata(new RoleRule(roles, NarrowedTokensToo: false));
+
+    /// <summary>Every account may use the route, with whatever token.</summary>
+    public static TBuilder ForEverySignedIn<TBuilder>(this TBuilder route) where TBuilder : IEndpointConventionBuilder =>
+        route.WithMetadata(new RoleRule(["member", "admin", "auditor"], NarrowedTokensToo: true));
 }

@@ -17,7 +17,7 @@ sealed record TokenScope(SpaceId? Space, NodeId? Node, int? Rights);
 sealed record Caller(
     UserId UserId,
     string Name,
-    Role Role,
+    AccountRole Role,
     AuthKind Auth,
     Guid? SessionId,
     IReadOnlyList<Guid> Principals,

@@ -11,6 +11,9 @@ public sealed record RefreshRequest(string RefreshToken);
 /// <param name="ExpiresIn">Seconds until the access token expires.</param>
 public sealed record SessionTokens(string AccessToken, int ExpiresIn, string RefreshToken);
 
+/// <summary>Body of <c>POST /me/password</c>.</summary>
+public sealed record PasswordChange(string Current, string New);
+
 /// <summary>Who the caller is.</summary>
 public sealed record Me(UserId Id, string Name, string? DisplayName, string Role, IReadOnlyList<string> Groups);
 
@@ -46,6 +49,9 @@ public sealed record Group(string Id, string Name, IReadOnlyList<string> Members
 
 /// <summary>Body of <c>POST /admin/groups</c>.</summary>
 public sealed record GroupRequest(string Name, IReadOnlyList<string>? Members = null);
+
+/// <summary>Body of <c>POST /admin/groups/{group}/members</c>; member is <c>user:NAME</c> or <c>group:NAME</c>.</summary>
+public sealed record GroupMemberRequest(string Member);
 
 /// <summary>A signed-in device.</summary>
 public sealed record Session(string Id, string User, string? Device, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt);

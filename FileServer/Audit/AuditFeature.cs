@@ -1,0 +1,12 @@
+namespace FileServer.Audit;
+
+/// <summary>What happened: written with what makes it happen, read by auditors.</summary>
+static class AuditFeature
+{
+    public static void AddAudit(this IServiceCollection services)
+    {
+        services.AddOptions<AuditOptions>().BindConfiguration("Audit").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<AuditLog>();
+        services.AddSingleton<AuditWriter>();
+    }
+}

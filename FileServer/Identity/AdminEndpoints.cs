@@ -1,0 +1,98 @@
+using FileServer.Audit;
+using FileServer.Http;
+using FileServer.Protocol.Contracts;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace FileServer.Identity;
+
+/// <summary>What administrators manage: accounts, groups, and everybody's sessions.</summary>
+static class AdminEndpoints
+{
+    const int UsualPage = 100;
+    const int MaxPage = 1000;
+
+    public static void Map(IEndpointRouteBuilder api)
+    {
+        var admin = api.MapGroup("/admin").OnlyFor("admin").Requires("the role admin");
+        admin.MapGet("/users", ListUsers);
+        admin.MapPost("/users", CreateUser);
+        admin.MapGet("/users/{user}", GetUser);
+        admin.MapPatch("/users/{user}", PatchUser);
+        admin.MapDelete("/users/{user}", DisableUser);
+        admin.MapGet("/groups", ListGroups);
+        admin.MapPost("/groups", CreateGroup);
+        admin.MapGet("/groups/{group}", GetGroup);
+        admin.MapDelete("/groups/{group}", DeleteGroup);
+        admin.MapPost("/groups/{group}/members", AddMember);
+        admin.MapDelete("/groups/{group}/members/{member}", RemoveMember);
+        admin.MapGet("/sessions", ListSessions);
+        admin.MapDelete("/sessions/{id:guid}", EndSession);
+    }
+
+    static async Task<Ok<Page<User>>> ListUsers(Accounts accounts, HttpContext context, CancellationToken ct, int? limit = null, string? cursor = null)
+    {
+        var count = Paging.Limit(limit, UsualPage, MaxPage);
+        var rows = await accounts.ListAsync(Paging.Start(cursor, "users", 1)?[0], count + 1, ct);
+        return TypedResults.Ok(Paging.Page(context, "users", rows, count, row => row.ToUser(), row => [AccountNames.Key(row.Name)]));
+    }
+
+    static async Task<Created<User>> CreateUser(UserRequest body, Actor actor, Accounts accounts, CancellationToken ct)
+    {
+        var user = await accounts.CreateAsync(actor, body, ct);
+        return TypedResults.Created($"/api/v1/admin/users/{user.Id}", user);
+    }
+
+    static async Task<Ok<User>> GetUser(string user, Accounts accounts, CancellationToken ct) => TypedResults.Ok(await accounts.FindAsync(user, ct));
+
+    static async Task<Ok<User>> PatchUser(string user, UserPatch body, Actor actor, Accounts accounts, CancellationToken ct) =>
+        TypedResults.Ok(await accounts.PatchAsync(actor, user, body, ct));
+
+    static async Task<NoContent> DisableUser(string user, Actor actor, Accounts accounts, CancellationToken ct)
+    {
+        await accounts.PatchAsync(actor, user, new UserPatch(Disabled: true), ct);
+        return TypedResults.NoContent();
+    }
+
+    static async Task<Ok<Page<Group>>> ListGroups(Groups groups, HttpContext context, CancellationToken ct, int? limit = null, string? cursor = null)
+    {
+        var count = Paging.Limit(limit, UsualPage, MaxPage);
+        var rows = await groups.ListAsync(Paging.Start(cursor, "groups", 1)?[0], count + 1, ct);
+        return TypedResults.Ok(Paging.Page(context, "groups", rows, count, row => row.Group, row => [row.Key]));
+    }
+
+    static async Task<Created<Group>> CreateGroup(GroupRequest body, Actor actor, Groups groups, CancellationToken ct)
+    {
+        var group = await groups.CreateAsync(actor, body, ct);
+        return TypedResults.Created($"/api/v1/admin/groups/{group.Id}", group);
+    }
+
+    static async Task<Ok<Group>> GetGroup(string group, Groups groups, CancellationToken ct) => TypedResults.Ok(await groups.FindAsync(group, ct));
+
+    static async Task<NoContent> DeleteGroup(string group, Actor actor, Groups groups, CancellationToken ct)
+    {
+        await groups.DeleteAsync(actor, group, ct);
+        return TypedResults.NoContent();
+    }
+
+    static async Task<Ok<Group>> AddMember(string group, GroupMemberRequest body, Actor actor, Groups groups, CancellationToken ct) =>
+        TypedResults.Ok(await groups.AddMemberAsync(actor, group, body.Member, ct));
+
+    static async Task<NoContent> RemoveMember(string group, string member, Actor actor, Groups groups, CancellationToken ct)
+    {
+        await groups.RemoveMemberAsync(actor, group, member, ct);
+        return TypedResults.NoContent();
+    }
+
+    static async Task<Ok<Page<Session>>> ListSessions(
+        Sessions sessions, Accounts accounts, HttpContext context, CancellationToken ct, string? user = null, int? limit = null, string? cursor = null)
+    {
+        var count = Paging.Limit(limit, UsualPage, MaxPage);
+        var of = user is null ? (Protocol.UserId?)null : (await accounts.FindAsync(user, ct)).Id;
+        var query = $"admin sessions {of}";
+        var rows = await sessions.ListAsync(of, SessionEndpoints.Before(cursor, query), count + 1, ct);
+        return TypedResults.Ok(Paging.Page(context, query, rows, count, SessionEndpoints.ToSession, row => [row.Id.ToString()]));
+    }
+
+    static async Task<NoContent> EndSession(Guid id, Caller caller, Sessions sessions, HttpContext context, CancellationToken ct) =>
+        await sessions.EndAsync(caller, id, context, ct, anybodys: true) ? TypedResults.NoContent() : throw Refusal.NotFound("session");
+}
