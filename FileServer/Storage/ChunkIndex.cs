@@ -107,6 +107,17 @@ sealed class ChunkIndex
         return [.. missing];
     }
 
+    /// <summary>Other bytes than the chunk's were found at this place: reads are refused until it is uploaded again.</summary>
+    public Task MarkDamagedAsync(NpgsqlDataSource db, SpaceId space, Digest chunk, ChunkPlace place, CancellationToken ct)
+    {
+        const string sql =
+            """
+            update chunks set damaged_at = clock_timestamp()
+            where space_id = @space and hash = @chunk and pack_id = @pack and pack_offset = @offset and damaged_at is null
+            """;
+        return db.ExecuteAsync(sql, new { space, chunk, pack = place.Pack, offset = place.Offset }, ct);
+    }
+
     static byte[][] Bytes(Digest[] chunks) => [.. chunks.Order().Select(chunk => chunk.ToArray())];
 
     sealed record Row(byte[] Hash, Guid PackId, long PackOffset, int Length, Guid NodeId);

@@ -10,7 +10,7 @@ sealed class StorageOptions
     public string Folder { get; set; } = "";
 
     /// <summary>Uploads below this size share an open pack instead of becoming one of their own.</summary>
-    [Range(0, 16 * 1024 * 1024)]
+    [Range(0, 2 * 1024 * 1024)]
     public int SmallUploadBytes { get; set; } = 1024 * 1024;
 
     /// <summary>An open pack is sealed once it has this many bytes.</summary>

@@ -100,10 +100,13 @@ public readonly record struct PackTrailer(long BodyLength, int Count, Digest Has
 
     public long FileLength => PackFormat.HeaderSize + BodyLength + EntriesLength + PackFormat.TrailerSize;
 
+    /// <summary>Whether these 64 bytes claim to be a trailer; whether they are a sound one says <see cref="Read"/>.</summary>
+    public static bool IsTrailer(ReadOnlySpan<byte> bytes) => bytes.Length == PackFormat.TrailerSize && bytes[56..].SequenceEqual(PackFormat.TrailerMagic);
+
     /// <exception cref="PackDamagedException">These are not the last bytes of a sealed pack.</exception>
     public static PackTrailer Read(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length != PackFormat.TrailerSize || !bytes[56..].SequenceEqual(PackFormat.TrailerMagic))
+        if (!IsTrailer(bytes))
             throw new PackDamagedException("The pack has no footer: it was never sealed, or it was cut off.");
         if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[48..]) != PackFormat.Crc32C(bytes[..48]))
             throw new PackDamagedException("The pack's footer is damaged: the trailer's checksum differs.");

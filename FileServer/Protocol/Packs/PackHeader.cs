@@ -2,9 +2,19 @@ using System.Buffers.Binary;
 
 namespace FileServer.Protocol.Packs;
 
+/// <summary>How a pack came to be.</summary>
+public enum PackKind
+{
+    /// <summary>Written as one: the body is chunks back to back, listed by the footer alone.</summary>
+    Whole = 0,
+
+    /// <summary>Appended to in group commits: the body is batches, each listing its chunks in front of them.</summary>
+    Appended = 1,
+}
+
 /// <summary>The first 64 bytes of a pack: which pack of which space this is, and when it was begun.</summary>
 /// <param name="Created">Kept to the millisecond.</param>
-public sealed record PackHeader(SpaceId Space, PackId Pack, DateTimeOffset Created)
+public sealed record PackHeader(SpaceId Space, PackId Pack, DateTimeOffset Created, PackKind Kind = PackKind.Whole)
 {
     public void CopyTo(Span<byte> destination)
     {
@@ -14,6 +24,7 @@ public sealed record PackHeader(SpaceId Space, PackId Pack, DateTimeOffset Creat
         Space.Value.TryWriteBytes(header[8..], bigEndian: true, out _);
         Pack.Value.TryWriteBytes(header[24..], bigEndian: true, out _);
         BinaryPrimitives.WriteInt64LittleEndian(header[40..], Created.ToUnixTimeMilliseconds());
+        header[48] = (byte)Kind;
         BinaryPrimitives.WriteUInt32LittleEndian(header[60..], PackFormat.Crc32C(header[..60]));
     }
 
@@ -34,9 +45,12 @@ public sealed record PackHeader(SpaceId Space, PackId Pack, DateTimeOffset Creat
         var created = BinaryPrimitives.ReadInt64LittleEndian(bytes[40..]);
         if (created < DateTimeOffset.MinValue.ToUnixTimeMilliseconds() || created > DateTimeOffset.MaxValue.ToUnixTimeMilliseconds())
             throw new PackDamagedException("The pack's header names a time that cannot exist.");
+        if (bytes[48] > (byte)PackKind.Appended || bytes[49..60].ContainsAnyExcept((byte)0))
+            throw new PackDamagedException("The pack is of a kind that this version does not know.");
         return new PackHeader(
             new SpaceId(new Guid(bytes[8..24], bigEndian: true)),
             new PackId(new Guid(bytes[24..40], bigEndian: true)),
-            DateTimeOffset.FromUnixTimeMilliseconds(created));
+            DateTimeOffset.FromUnixTimeMilliseconds(created),
+            (PackKind)bytes[48]);
     }
 }
