@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace FileServer.Files;
 
-/// <summary>Limits of reading, section <c>Files:Download</c>.</summary>
+/// <summary>Limits of reading, section <c>Files</c>.</summary>
 sealed class DownloadOptions
 {
     /// <summary>How long a reader may take nothing before the connection is closed.</summary>

@@ -16,7 +16,7 @@ static class Reading
 
     public static void AddReading(this IServiceCollection services)
     {
-        services.AddOptions<DownloadOptions>().BindConfiguration("Files:Download").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<DownloadOptions>().BindConfiguration("Files").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<Download>();
         services.AddSingleton<Listings>();
         services.AddSingleton<FileVersions>();

@@ -11,9 +11,13 @@ sealed class StallGuard : PipeWriter, IDisposable
     readonly PipeWriter body;
     readonly TimeSpan patience;
     readonly ITimer timer;
+    readonly int gather;
+    int gathered;
 
-    public StallGuard(HttpContext context, TimeProvider clock, TimeSpan patience)
+    /// <param name="gather">Flushes are put off until so many bytes have come together: many small contents then share one write.</param>
+    public StallGuard(HttpContext context, TimeProvider clock, TimeSpan patience, int gather = 0)
     {
+        this.gather = gather;
         body = context.Response.BodyWriter;
         this.patience = patience;
         timer = clock.CreateTimer(_ => context.Abort(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -23,7 +27,11 @@ sealed class StallGuard : PipeWriter, IDisposable
 
     public override long UnflushedBytes => body.UnflushedBytes;
 
-    public override void Advance(int bytes) => body.Advance(bytes);
+    public override void Advance(int bytes)
+    {
+        body.Advance(bytes);
+        gathered += bytes;
+    }
 
     public override Memory<byte> GetMemory(int sizeHint = 0) => body.GetMemory(sizeHint);
 
@@ -35,8 +43,18 @@ sealed class StallGuard : PipeWriter, IDisposable
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
+        if (gathered < gather)
+            return default;
+        gathered = 0;
         var flush = body.FlushAsync(cancellationToken);
         return flush.IsCompletedSuccessfully ? flush : Guarded(flush);
+    }
+
+    /// <summary>Sends what was put off.</summary>
+    public ValueTask<FlushResult> FinishAsync(CancellationToken ct)
+    {
+        gathered = Math.Max(gathered, gather);
+        return FlushAsync(ct);
     }
 
     public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
