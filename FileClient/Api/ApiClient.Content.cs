@@ -1,4 +1,5 @@
 using FileServer.Protocol;
+using FileServer.Protocol.Contracts;
 
 namespace FileClient.Api;
 
@@ -31,6 +32,17 @@ sealed partial class ApiClient
     /// <summary>The same by path.</summary>
     public Task<Content> ContentAtAsync(RemotePath file, string? asOf, long from, long? to, string? ifRange, CancellationToken ct) =>
         ContentAsync(Of(file) + AsOf(asOf, '?'), from, to, ifRange, ct);
+
+    /// <summary>Sends a whole file in one request as the next version at this path; missing folders are created.</summary>
+    /// <param name="length">null: not known beforehand, as with a pipe.</param>
+    public Task<Node> PutAsync(RemotePath file, long? length, DateTimeOffset? modifiedAt, bool executable, Func<Watchdog, HttpContent> body, CancellationToken ct)
+    {
+        var query = "?parents=true" + (modifiedAt is { } time ? $"&modifiedAt={Escape(time.ToString("O"))}" : "") + (executable ? "&executable=true" : "");
+        return JsonAsync(
+            new ApiRequest(HttpMethod.Put, Of(file) + query) { Body = body, Headers = [("Content-Type", "application/octet-stream")], Repeatable = length is not null },
+            WireJson.Default.Node,
+            ct);
+    }
 
     async Task<Content> ContentAsync(string target, long from, long? to, string? ifRange, CancellationToken ct)
     {

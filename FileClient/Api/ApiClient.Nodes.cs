@@ -20,6 +20,10 @@ sealed partial class ApiClient
     public IAsyncEnumerable<Node> ChildrenAtAsync(RemotePath folder, string? asOf, CancellationToken ct) =>
         PagesAsync($"{Of(folder)}{(folder.IsRoot ? "" : "/")}?limit=1000{AsOf(asOf, '&')}", WireJson.Default.PageNode, ct);
 
+    /// <summary>A node (first) and everything below it, in no order that means anything.</summary>
+    public IAsyncEnumerable<Node> TreeAsync(string space, NodeId node, CancellationToken ct) =>
+        PagesAsync($"{Of(space, node)}/tree?limit=5000", WireJson.Default.PageNode, ct);
+
     public IAsyncEnumerable<FileVersion> VersionsAsync(string space, NodeId file, CancellationToken ct) =>
         PagesAsync($"{Of(space, file)}/versions?limit=1000", WireJson.Default.PageFileVersion, ct);
 

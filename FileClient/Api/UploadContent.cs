@@ -7,6 +7,9 @@ namespace FileClient.Api;
 abstract class UploadSource
 {
     public abstract ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct);
+
+    /// <summary>Waits until the source has let go of every buffer.</summary>
+    public virtual Task ReleaseAsync() => Task.CompletedTask;
 }
 
 /// <summary>Bytes that are in memory.</summary>
@@ -18,12 +21,6 @@ sealed class MemorySource(ReadOnlyMemory<byte> bytes) : UploadSource
         part.CopyTo(buffer);
         return ValueTask.FromResult(part.Length);
     }
-}
-
-/// <summary>Bytes of an open file.</summary>
-sealed class FileSource(Microsoft.Win32.SafeHandles.SafeFileHandle file) : UploadSource
-{
-    public override ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct) => RandomAccess.ReadAsync(file, buffer, offset, ct);
 }
 
 /// <summary>A stretch of a source as the body of a request, with its length known beforehand.</summary>
@@ -54,6 +51,7 @@ sealed class UploadContent(UploadSource source, long offset, long count, Watchdo
         }
         finally
         {
+            await source.ReleaseAsync();
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }

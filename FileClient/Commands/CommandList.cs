@@ -7,6 +7,11 @@ static class CommandList
 {
     public static IEnumerable<Command> All(Cli cli) =>
     [
-        VersionCommand.Build(cli),
+        AccountCommands.Login(cli),
+        AccountCommands.Logout(cli),
+        AccountCommands.WhoAmI(cli),
+        AccountCommands.Status(cli),
+        SpaceCommands.Build(cli),
+        VersionCommand.Of(cli),
     ];
 }

@@ -32,5 +32,28 @@ sealed class Run(Cli cli, ParseResult parsed, Output output) : IDisposable
     /// <summary>Whether the option stands on the command line.</summary>
     public bool Has(Option option) => parsed.GetResult(option) is { Implicit: false };
 
+    public static Option<bool> DryRun() => new("--dry-run", "-n") { Description = "Say what would be done, and do nothing." };
+
+    /// <summary>With <c>--dry-run</c>: prints the deed that is not done, and says so.</summary>
+    public bool Would(Option<bool> dryRun, Deed deed)
+    {
+        if (!Of(dryRun))
+            return false;
+        Tell(deed with { DryRun = true });
+        return true;
+    }
+
+    /// <summary>Prints what was done: data for programs, a remark for people.</summary>
+    public void Tell(Deed deed)
+    {
+        if (output.Json)
+            output.Value(deed, CommandJson.Default.Deed);
+        else
+            output.Note($"{(deed.DryRun == true ? "would " : "")}{deed.Action} {Wording.Printable(deed.Path)}{(deed.To is null ? "" : $" -> {Wording.Printable(deed.To)}")}");
+    }
+
+    /// <summary>A name as data: as it is for programs, without control characters for a terminal.</summary>
+    public string Name(string name) => Shell.OutputIsTerminal ? Wording.Printable(name) : name;
+
     public void Dispose() => api?.Dispose();
 }

@@ -15,4 +15,7 @@ static partial class NativeCalls
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static unsafe partial int Statx(SafeFileHandle folder, string path, int flags, uint mask, FileIdentity.Statx* result);
 }

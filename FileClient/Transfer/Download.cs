@@ -1,0 +1,143 @@
+using FileClient.Api;
+using FileClient.Local;
+using FileClient.Terminal;
+using FileServer.Protocol.Contracts;
+
+namespace FileClient.Transfer;
+
+/// <summary>
+/// Fetches one version of a file. The bytes gather in a part file beside the target, whose name carries the content's id, so
+/// that a killed <c>get</c> goes on where it stopped; it takes the target's place only when the whole is proven right.
+/// </summary>
+sealed class Download(ApiClient api, TimeProvider clock, ITransferWatch watch)
+{
+    const int BlockSize = 1024 * 1024;
+
+    static readonly Retry Patience = new(Attempts: 10, CapMs: 30_000);
+
+    /// <param name="node">The file with the version, size and digests to fetch.</param>
+    public async Task RunAsync(string space, Node node, string target, CancellationToken ct)
+    {
+        using var progress = watch.Begin(target, node.Size);
+        var part = PartName(target, node);
+        await using (var file = OpenPart(part))
+        {
+            using var check = await ContentCheck.ForAsync(api, space, node, ct);
+            if (file.Length > node.Size)
+                file.SetLength(0);
+            await ReadExistingAsync(file, check, ct);
+            progress.Moved(file.Length);
+            await FetchRestAsync(space, node, file, check, progress, ct);
+            if (check.WhatIsWrong() is { } wrong)
+            {
+                // Bytes that are wrong now will not become right: the next try starts anew.
+                file.SetLength(0);
+                throw Failure.Integrity($"{target} was not replaced: {wrong}");
+            }
+            await file.FlushAsync(ct);
+            NativeCalls.Sync(file.SafeFileHandle);
+        }
+        Finish(part, target, node);
+    }
+
+    /// <summary>Gives a complete file its times and mode, then its name.</summary>
+    public static void Finish(string part, string target, Node node)
+    {
+        File.SetLastWriteTimeUtc(part, node.ModifiedAt.UtcDateTime);
+        if (node.Executable && !OperatingSystem.IsWindows())
+            File.SetUnixFileMode(part, ExecutableLike(File.GetUnixFileMode(part)));
+        try
+        {
+            File.Move(part, target, overwrite: true);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException && Directory.Exists(target))
+        {
+            throw new Failure(ExitCode.Failure, $"{target} is a folder here and a file on the server.");
+        }
+    }
+
+    // Whoever may read may execute, as the process's mask allowed for reading.
+    static UnixFileMode ExecutableLike(UnixFileMode mode) => mode | (UnixFileMode)(((int)mode & 0b100_100_100) >> 2);
+
+    static string PartName(string target, Node node)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(target))!;
+        return Path.Combine(folder, $".fileshare-{node.ContentId.ToString()![..16]}-{node.Id}.part");
+    }
+
+    static FileStream OpenPart(string part)
+    {
+        try
+        {
+            return new FileStream(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, System.IO.FileShare.None, 0, FileOptions.Asynchronous);
+        }
+        catch (IOException busy) when (File.Exists(part))
+        {
+            throw new Failure(ExitCode.Locked, $"Another fileshare process is fetching this file ({part}).", busy);
+        }
+    }
+
+    static async Task ReadExistingAsync(FileStream file, ContentCheck check, CancellationToken ct)
+    {
+        file.Position = 0;
+        var buffer = new byte[BlockSize];
+        for (int read; (read = await file.ReadAsync(buffer, ct)) > 0;)
+            check.Append(buffer.AsSpan(0, read));
+    }
+
+    async Task FetchRestAsync(string space, Node node, FileStream file, ContentCheck check, IFileWatch progress, CancellationToken ct)
+    {
+        var failures = 0;
+        while (file.Position < node.Size)
+        {
+            var from = file.Position;
+            try
+            {
+                using var content = await api.ContentAsync(space, node.Id, node.Version, from, null, from > 0 ? $"\"{node.ContentId}\"" : null, ct);
+                if (content.Size != node.Size)
+                    throw Failure.Integrity($"The server sends {content.Size} bytes for a version of {node.Size}.");
+                if (content.From != from)
+                    throw Failure.Integrity("The content on the server is no longer the one that was begun.");
+                await CopyAsync(content.Body, file, check, progress, ct);
+                if (file.Position < node.Size)
+                    throw ApiException.Unreachable(api.Server, new EndOfStreamException("The answer ended too early."));
+            }
+            catch (ApiException failure) when (failure.IsTemporary)
+            {
+                failures = file.Position > from ? 1 : failures + 1;
+                if (Patience.PauseAfter(failures, failure.RetryAfter) is not { } pause)
+                    throw;
+                await Task.Delay(pause, clock, ct);
+            }
+        }
+    }
+
+    /// <summary>Reads, hashes and writes at the same time, with two buffers.</summary>
+    static async Task CopyAsync(Stream body, FileStream file, ContentCheck check, IFileWatch progress, CancellationToken ct)
+    {
+        byte[] filling = new byte[BlockSize], emptying = new byte[BlockSize];
+        var storing = Task.CompletedTask;
+        try
+        {
+            for (int read; (read = await body.ReadAtLeastAsync(filling, 64 * 1024, throwOnEndOfStream: false, ct)) > 0;)
+            {
+                await storing;
+                (filling, emptying) = (emptying, filling);
+                var block = emptying.AsMemory(0, read);
+                storing = Task.Run(
+                    () =>
+                    {
+                        file.Write(block.Span);
+                        check.Append(block.Span);
+                    },
+                    CancellationToken.None);
+                progress.Moved(read);
+            }
+        }
+        finally
+        {
+            // What has arrived is kept, also when the connection broke: the next attempt goes on behind it.
+            await storing;
+        }
+    }
+}
