@@ -27,6 +27,9 @@ sealed partial class ApiClient
     public IAsyncEnumerable<FileVersion> VersionsAsync(string space, NodeId file, CancellationToken ct) =>
         PagesAsync($"{Of(space, file)}/versions?limit=1000", WireJson.Default.PageFileVersion, ct);
 
+    public Task<FileVersion> VersionAsync(string space, NodeId file, int number, CancellationToken ct) =>
+        JsonAsync(Get($"{Of(space, file)}/versions/{number}"), WireJson.Default.FileVersion, ct);
+
     public IAsyncEnumerable<NodeState> HistoryAsync(string space, NodeId node, CancellationToken ct) =>
         PagesAsync($"{Of(space, node)}/history?limit=1000", WireJson.Default.PageNodeState, ct);
 

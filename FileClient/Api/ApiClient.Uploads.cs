@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
@@ -56,7 +57,7 @@ sealed partial class ApiClient
         ct);
 
     /// <summary>Sends one finished pack of chunks; when this returns, a changeset of the same user may name them.</summary>
-    public async Task UploadPackAsync(string space, PackId pack, ReadOnlyMemory<byte> bytes, CancellationToken ct)
+    public async Task UploadPackAsync(string space, PackId pack, ReadOnlySequence<byte> bytes, CancellationToken ct)
     {
         List<(string, string)> metadata = [("kind", "pack"), ("space", space), ("packId", pack.ToString())];
         // A pack that arrives twice is the same pack; its chunks are claimed once.

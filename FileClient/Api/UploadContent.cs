@@ -13,13 +13,13 @@ abstract class UploadSource
 }
 
 /// <summary>Bytes that are in memory.</summary>
-sealed class MemorySource(ReadOnlyMemory<byte> bytes) : UploadSource
+sealed class MemorySource(ReadOnlySequence<byte> bytes) : UploadSource
 {
     public override ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
-        var part = bytes.Slice((int)offset, (int)Math.Min(buffer.Length, bytes.Length - offset));
-        part.CopyTo(buffer);
-        return ValueTask.FromResult(part.Length);
+        var part = bytes.Slice(offset, Math.Min(buffer.Length, bytes.Length - offset));
+        part.CopyTo(buffer.Span);
+        return ValueTask.FromResult((int)part.Length);
     }
 }
 

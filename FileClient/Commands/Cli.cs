@@ -66,7 +66,8 @@ sealed class Cli
 
     public async Task<int> RunAsync(IReadOnlyList<string> args, CancellationToken ct)
     {
-        var parsed = Root.Parse(args);
+        // '@file' is a value of ours (api --data), not a file of further arguments.
+        var parsed = Root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
             return Misused(parsed);
         await using var output = new StreamWriter(Shell.OpenOutput(), bufferSize: 4096);

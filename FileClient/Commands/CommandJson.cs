@@ -35,6 +35,9 @@ sealed record Entry(
 /// <summary>One thing that a changing command did, or with <c>--dry-run</c> would do.</summary>
 sealed record Deed(string Action, string Path, string? To = null, long? Revision = null, bool? DryRun = null);
 
+/// <summary>What the transfer of a folder did.</summary>
+sealed record FolderDeed(string Action, string Path, string To, int Transferred, int Unchanged, IReadOnlyList<Transfer.Skipped> Skipped);
+
 /// <summary>JSON of what commands print and no endpoint sends.</summary>
 [JsonSourceGenerationOptions(
     System.Text.Json.JsonSerializerDefaults.Web,
@@ -44,4 +47,5 @@ sealed record Deed(string Action, string Path, string? To = null, long? Revision
 [JsonSerializable(typeof(Build))]
 [JsonSerializable(typeof(Entry))]
 [JsonSerializable(typeof(Deed))]
+[JsonSerializable(typeof(FolderDeed))]
 sealed partial class CommandJson : JsonSerializerContext;

@@ -27,6 +27,16 @@ sealed record FileIdentity(long Size, long ModifiedNs, ulong Device, ulong Inode
         return new FileIdentity(RandomAccess.GetLength(file), modified.Ticks * 100, 0, 0, false);
     }
 
+    /// <summary>The mode of what a path names, a link not followed; null when it names nothing.</summary>
+    internal static unsafe ushort? ModeOf(string path)
+    {
+        const int CurrentFolder = -100;
+        const int NoFollow = 0x100;
+        const uint Type = 1;
+        Statx stat;
+        return NativeCalls.StatxAt(CurrentFolder, path, NoFollow, Type, &stat) == 0 ? stat.Mode : null;
+    }
+
     static unsafe FileIdentity OfLinux(SafeFileHandle file)
     {
         const int EmptyPath = 0x1000;

@@ -18,4 +18,7 @@ static partial class NativeCalls
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static unsafe partial int Statx(SafeFileHandle folder, string path, int flags, uint mask, FileIdentity.Statx* result);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static unsafe partial int StatxAt(int folder, string path, int flags, uint mask, FileIdentity.Statx* result);
 }

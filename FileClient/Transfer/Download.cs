@@ -13,8 +13,6 @@ sealed class Download(ApiClient api, TimeProvider clock, ITransferWatch watch)
 {
     const int BlockSize = 1024 * 1024;
 
-    static readonly Retry Patience = new(Attempts: 10, CapMs: 30_000);
-
     /// <param name="node">The file with the version, size and digests to fetch.</param>
     public async Task RunAsync(string space, Node node, string target, CancellationToken ct)
     {
@@ -59,7 +57,7 @@ sealed class Download(ApiClient api, TimeProvider clock, ITransferWatch watch)
     // Whoever may read may execute, as the process's mask allowed for reading.
     static UnixFileMode ExecutableLike(UnixFileMode mode) => mode | (UnixFileMode)(((int)mode & 0b100_100_100) >> 2);
 
-    static string PartName(string target, Node node)
+    internal static string PartName(string target, Node node)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(target))!;
         return Path.Combine(folder, $".fileshare-{node.ContentId.ToString()![..16]}-{node.Id}.part");
@@ -85,59 +83,10 @@ sealed class Download(ApiClient api, TimeProvider clock, ITransferWatch watch)
             check.Append(buffer.AsSpan(0, read));
     }
 
-    async Task FetchRestAsync(string space, Node node, FileStream file, ContentCheck check, IFileWatch progress, CancellationToken ct)
-    {
-        var failures = 0;
-        while (file.Position < node.Size)
+    async Task FetchRestAsync(string space, Node node, FileStream file, ContentCheck check, IFileWatch progress, CancellationToken ct) =>
+        await new Fetch(api, clock).RunAsync(space, node, file.Position, block =>
         {
-            var from = file.Position;
-            try
-            {
-                using var content = await api.ContentAsync(space, node.Id, node.Version, from, null, from > 0 ? $"\"{node.ContentId}\"" : null, ct);
-                if (content.Size != node.Size)
-                    throw Failure.Integrity($"The server sends {content.Size} bytes for a version of {node.Size}.");
-                if (content.From != from)
-                    throw Failure.Integrity("The content on the server is no longer the one that was begun.");
-                await CopyAsync(content.Body, file, check, progress, ct);
-                if (file.Position < node.Size)
-                    throw ApiException.Unreachable(api.Server, new EndOfStreamException("The answer ended too early."));
-            }
-            catch (ApiException failure) when (failure.IsTemporary)
-            {
-                failures = file.Position > from ? 1 : failures + 1;
-                if (Patience.PauseAfter(failures, failure.RetryAfter) is not { } pause)
-                    throw;
-                await Task.Delay(pause, clock, ct);
-            }
-        }
-    }
-
-    /// <summary>Reads, hashes and writes at the same time, with two buffers.</summary>
-    static async Task CopyAsync(Stream body, FileStream file, ContentCheck check, IFileWatch progress, CancellationToken ct)
-    {
-        byte[] filling = new byte[BlockSize], emptying = new byte[BlockSize];
-        var storing = Task.CompletedTask;
-        try
-        {
-            for (int read; (read = await body.ReadAtLeastAsync(filling, 64 * 1024, throwOnEndOfStream: false, ct)) > 0;)
-            {
-                await storing;
-                (filling, emptying) = (emptying, filling);
-                var block = emptying.AsMemory(0, read);
-                storing = Task.Run(
-                    () =>
-                    {
-                        file.Write(block.Span);
-                        check.Append(block.Span);
-                    },
-                    CancellationToken.None);
-                progress.Moved(read);
-            }
-        }
-        finally
-        {
-            // What has arrived is kept, also when the connection broke: the next attempt goes on behind it.
-            await storing;
-        }
-    }
+            file.Write(block.Span);
+            check.Append(block.Span);
+        }, progress, ct);
 }
