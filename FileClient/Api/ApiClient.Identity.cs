@@ -38,6 +38,23 @@ sealed partial class ApiClient
     public Task<User> PatchUserAsync(string user, UserPatch patch, CancellationToken ct) =>
         JsonAsync(Patch($"admin/users/{Escape(user)}", Json(patch, WireJson.Default.UserPatch)), WireJson.Default.User, ct);
 
+    /// <summary>Users are never deleted, since history names them: a disabled one cannot sign in any more.</summary>
+    public Task DisableUserAsync(string user, CancellationToken ct) => DoneAsync(Delete($"admin/users/{Escape(user)}"), ct);
+
+    public Task DeleteGroupAsync(string group, CancellationToken ct) => DoneAsync(Delete($"admin/groups/{Escape(group)}"), ct);
+
+    /// <param name="member"><c>user:NAME</c> or <c>group:NAME</c>.</param>
+    public Task<Group> AddMemberAsync(string group, string member, CancellationToken ct) =>
+        JsonAsync(Post($"admin/groups/{Escape(group)}/members", Json(new GroupMemberRequest(member), WireJson.Default.GroupMemberRequest)), WireJson.Default.Group, ct);
+
+    public Task RemoveMemberAsync(string group, string member, CancellationToken ct) =>
+        DoneAsync(Delete($"admin/groups/{Escape(group)}/members/{Escape(member)}"), ct);
+
+    public IAsyncEnumerable<Session> SessionsAsync(string? user, CancellationToken ct) =>
+        PagesAsync("admin/sessions" + (user is null ? "" : $"?user={Escape(user)}"), WireJson.Default.PageSession, ct);
+
+    public Task EndSessionAsync(string id, CancellationToken ct) => DoneAsync(Delete($"admin/sessions/{Escape(id)}"), ct);
+
     public IAsyncEnumerable<Group> GroupsAsync(CancellationToken ct) => PagesAsync("admin/groups", WireJson.Default.PageGroup, ct);
 
     public Task<Group> CreateGroupAsync(GroupRequest group, CancellationToken ct) =>

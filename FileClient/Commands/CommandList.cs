@@ -28,6 +28,8 @@ static class CommandList
         AccessCommands.Build(cli),
         AuditCommands.Build(cli),
         ApiCommand.Build(cli),
+        AdminCommands.Build(cli),
+        CompletionCommand.Build(cli),
         VersionCommand.Of(cli),
     ];
 }
