@@ -80,6 +80,7 @@ sealed class ServerHost : IAsyncDisposable
         app.UseHttp();
         app.UseIdentity();
         app.MapHealth();
+        app.MapAudit();
         app.MapIdentity();
     }
 

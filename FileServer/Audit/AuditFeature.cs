@@ -8,5 +8,8 @@ static class AuditFeature
         services.AddOptions<AuditOptions>().BindConfiguration("Audit").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<AuditLog>();
         services.AddSingleton<AuditWriter>();
+        services.AddSingleton<AuditReader>();
     }
+
+    public static void MapAudit(this IEndpointRouteBuilder routes) => AuditEndpoints.Map(routes.MapGroup("/api/v1").WithTags("Audit"));
 }

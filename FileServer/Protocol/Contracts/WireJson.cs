@@ -52,4 +52,5 @@ namespace FileServer.Protocol.Contracts;
 [JsonSerializable(typeof(Page<AuditEvent>))]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(JsonElement))]
+[JsonSerializable(typeof(string))]
 public sealed partial class WireJson : JsonSerializerContext;
