@@ -60,7 +60,7 @@ static class AuditEndpoints
                     return format;
             }
         }
-        throw new Refusal(new RefusalKind("not-acceptable", "None of the accepted formats can be given", 406), $"This address gives {Json}, {Ndjson} or {Csv}.");
+        throw new Refusal(RefusalKind.NotAcceptable, $"This address gives {Json}, {Ndjson} or {Csv}.");
     }
 
     /// <summary>The filter and the page, as the address carries them.</summary>

@@ -45,7 +45,7 @@ sealed record AuditFilter(string? Actor, string? Action, string? Space, Guid? No
     }
 
     static Task<Guid?> UserAsync(NpgsqlDataSource db, string name, CancellationToken ct) => db.QuerySingleOrDefaultAsync<Guid?>(
-        "select id from users where name_key = @key", new { key = AuditRecord.Canonical(name)!.ToLowerInvariant() }, ct);
+        "select id from users where name_key = @key", new { key = NameRules.FoldKey(AuditRecord.Canonical(name)!) }, ct);
 
     /// <summary>Deleted spaces too, of which several may have had the name.</summary>
     static async Task<Guid[]> SpacesAsync(NpgsqlDataSource db, string nameOrId, CancellationToken ct)

@@ -1,4 +1,5 @@
 using FileServer.Http;
+using FileServer.Protocol;
 
 namespace FileServer.Identity;
 
@@ -11,7 +12,7 @@ static class AccountNames
     const int MaxLength = 64;
 
     /// <summary>What must be unique: Ann and ANN are one account.</summary>
-    public static string Key(string name) => name.Normalize(System.Text.NormalizationForm.FormC).ToLowerInvariant();
+    public static string Key(string name) => NameRules.FoldKey(name);
 
     public static string RequireUser(string? name)
     {
@@ -28,7 +29,7 @@ static class AccountNames
         var trimmed = name?.Trim();
         if (trimmed is not { Length: > 0 and <= MaxLength } || !char.IsLetterOrDigit(trimmed[0]) || !trimmed.All(IsGroupCharacter))
             throw Refusal.InvalidName($"A group name has 1 to {MaxLength} characters: letters, digits, blanks and . _ - + @ & ', a letter or digit first.");
-        return RequireNoId(trimmed.Normalize(System.Text.NormalizationForm.FormC));
+        return RequireNoId(Nfc.Normalize(trimmed));
     }
 
     // Accounts are addressed by name or id, so a name must never read as an id.

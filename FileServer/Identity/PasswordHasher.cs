@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using FileServer.Http;
+using FileServer.Protocol;
 using Microsoft.Extensions.Options;
 
 namespace FileServer.Identity;
@@ -88,9 +89,7 @@ sealed class PasswordHasher : IDisposable
 
     static byte[] Derive(string password, byte[] salt, int rounds) =>
         // The same characters typed on another system may come composed differently (RFC 8265 §4.2).
-        Rfc2898DeriveBytes.Pbkdf2(Encoding.UTF8.GetBytes(Normalized(password)), salt, rounds, HashAlgorithmName.SHA512, HashBytes);
-
-    static string Normalized(string password) => password.IsNormalized() ? password : password.Normalize();
+        Rfc2898DeriveBytes.Pbkdf2(Encoding.UTF8.GetBytes(Nfc.Normalize(password)), salt, rounds, HashAlgorithmName.SHA512, HashBytes);
 
     static string Encode(int rounds, byte[] salt, byte[] hash) => $"${Scheme}$i={rounds}${Base64(salt)}${Base64(hash)}";
 

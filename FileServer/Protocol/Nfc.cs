@@ -7,7 +7,7 @@ namespace FileServer.Protocol;
 /// Unicode Normalization Form C (UAX #15). .NET's <c>string.Normalize</c> returns its input when InvariantGlobalization is on, and with ICU its answer
 /// would depend on the machine's ICU version; names must come out alike on every client and server.
 /// </summary>
-static class Nfc
+public static class Nfc
 {
     const int HangulBase = 0xac00, LeadBase = 0x1100, VowelBase = 0x1161, TailBase = 0x11a7;
     const int LeadCount = 19, VowelCount = 21, TailCount = 28;
