@@ -21,6 +21,8 @@ static class Reading
         services.AddSingleton<Listings>();
         services.AddSingleton<FileVersions>();
         services.AddSingleton<NodeStates>();
+        services.AddSingleton<WholeHashes>();
+        services.AddHostedService(provider => provider.GetRequiredService<WholeHashes>());
     }
 
     /// <param name="space">The group of <c>/api/v1/spaces/{space}</c>.</param>
