@@ -1,5 +1,7 @@
 using FileServer.Database;
+using FileServer.Files;
 using FileServer.Protocol;
+using FileServer.Protocol.Contracts;
 using Npgsql;
 
 namespace FileServer.Sync;
@@ -29,16 +31,16 @@ sealed class Ancestry
             return;
         const string sql =
             """
-            with recursive up (id, parent_id, state, access_id) as (
-                select n.id, n.parent_id, n.state, n.access_id
+            with recursive up (id, parent_id, kind, state, access_id) as (
+                select n.id, n.parent_id, n.kind, n.state, n.access_id
                 from nodes n
                 where n.space_id = @space and n.id = any(@ids)
                 union
-                select n.id, n.parent_id, n.state, n.access_id
+                select n.id, n.parent_id, n.kind, n.state, n.access_id
                 from up u
                 join nodes n on n.space_id = @space and n.id = u.parent_id
             )
-            select id, parent_id, state::int as state, access_id from up
+            select id, parent_id, kind::int as kind, state::int as state, access_id from up
             """;
         foreach (var row in await connection.QueryAsync<Row>(sql, new { space, ids }, ct))
             rows[row.Id] = row;
@@ -52,13 +54,15 @@ sealed class Ancestry
         if (live.TryGetValue(id, out var known))
             return known;
         // No place in the tree is deeper than the limit on depth, so this ends.
-        return live[id] = row.State == 0 && (id == space.Value || IsLive(row.ParentId));
+        return live[id] = row.State == NodeLife.Live && (id == space.Value || IsLive(row.ParentId));
     }
 
     /// <summary>The scope that decides about a node, or about a file that takes its folder's.</summary>
     public Guid? ScopeOf(Guid? ownScope, Guid? parent) => ownScope ?? (parent is { } id && rows.TryGetValue(id, out var folder) ? folder.AccessId : null);
 
     public Guid? ScopeOf(Guid node) => rows.TryGetValue(node, out var row) ? ScopeOf(row.AccessId, row.ParentId) : null;
+
+    public bool IsFolder(Guid node) => rows.TryGetValue(node, out var row) && row.Kind == NodeKind.Folder;
 
     /// <summary>The node is this one or stands below it.</summary>
     public bool IsWithin(Guid? node, Guid top)
@@ -71,5 +75,5 @@ sealed class Ancestry
         return false;
     }
 
-    sealed record Row(Guid Id, Guid? ParentId, int State, Guid? AccessId);
+    sealed record Row(Guid Id, Guid? ParentId, NodeKind Kind, NodeLife State, Guid? AccessId);
 }

@@ -76,6 +76,9 @@ sealed class FeedPage(NpgsqlConnection connection, AccessCheck access, Caller ca
         // In the trash: the top's own row says so, and its restoration will be a reset again.
         if (!ancestry.IsLive(node) || !Concerns(reset))
             return;
+        // A moved file's own row says all there is to say.
+        if (reset.Reason == ResetReason.Moved && !ancestry.IsFolder(node))
+            return;
         if (Lists(ancestry.ScopeOf(node)) && rights.IsWithinToken(node, node))
             AddReset(reset.NodeId, reset.Revision, reset.Reason);
         else if (Lists(reset.OldAccessId) || grants[node].Any(grant => mine.Contains(grant.PrincipalId) && grant.ToRevision > known))
@@ -134,7 +137,9 @@ sealed class FeedPage(NpgsqlConnection connection, AccessCheck access, Caller ca
         if (reset.Reason is ResetReason.Restored or ResetReason.Moved)
             return true;
         var changed = grants[reset.NodeId.Value].Where(grant => grant.FromRevision == reset.Revision || grant.ToRevision == reset.Revision).ToList();
-        return changed.Count == 0 || changed.Exists(grant => mine.Contains(grant.PrincipalId));
+        // Who stops inheritance is made the manager: to everybody else that takes something away.
+        var stopsInheritance = reset.Reason == ResetReason.Revoked && changed.Exists(grant => grant.FromRevision == reset.Revision && grant.Role == GrantRole.Manager);
+        return changed.Count == 0 || stopsInheritance || changed.Exists(grant => mine.Contains(grant.PrincipalId));
     }
 
     void AddRemoved(NodeId node, long revision) => changes.Add(new Change(ChangeKind.Removed, node, revision));
@@ -168,7 +173,7 @@ sealed class FeedPage(NpgsqlConnection connection, AccessCheck access, Caller ca
         var ids = nodes.Distinct().ToArray();
         var changed = ids.Length == 0 ? [] : await connection.QueryAsync<GrantChange>(
             """
-            select g.node_id, g.principal_id, g.from_revision, g.to_revision
+            select g.node_id, g.principal_id, g.role::int as role, g.from_revision, g.to_revision
             from grants g
             where g.space_id = @space and g.node_id = any(@ids) and (g.from_revision > @known or g.to_revision > @known)
             """,
@@ -179,5 +184,5 @@ sealed class FeedPage(NpgsqlConnection connection, AccessCheck access, Caller ca
 
     sealed record PastPlace(Guid NodeId, Guid? ParentId, Guid? AccessId);
 
-    sealed record GrantChange(Guid NodeId, Guid PrincipalId, long FromRevision, long? ToRevision);
+    sealed record GrantChange(Guid NodeId, Guid PrincipalId, GrantRole Role, long FromRevision, long? ToRevision);
 }
