@@ -1,6 +1,8 @@
+using FileServer.Access;
 using FileServer.Audit;
 using FileServer.Changes;
 using FileServer.Database;
+using FileServer.Files;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Settings;
@@ -73,6 +75,8 @@ sealed class ServerHost : IAsyncDisposable
         builder.Services.AddChanges();
         builder.Services.AddAudit();
         builder.AddIdentity();
+        builder.Services.AddAccess();
+        builder.Services.AddFiles();
     }
 
     static void Map(WebApplication app)
@@ -82,6 +86,8 @@ sealed class ServerHost : IAsyncDisposable
         app.MapHealth();
         app.MapAudit();
         app.MapIdentity();
+        app.MapAccess();
+        app.MapFiles();
     }
 
     static void Configure(ILoggingBuilder logging, ConfigurationManager configuration)

@@ -1,4 +1,3 @@
-using FileServer.Access;
 using FileServer.Protocol;
 using FileServer.Protocol.Contracts;
 
@@ -54,11 +53,4 @@ sealed record NodeRow(
         n.id, n.parent_id, n.name, n.name_key, n.kind::int as kind, n.state::int as state, n.access_id, n.version, n.size, n.content_id, n.sha256,
         n.modified_at, n.executable, n.target, n.conflict_of, n.changed_revision, n.changed_at, n.changed_by
         """;
-
-    /// <summary>The node as a caller with these rights sees it.</summary>
-    public Node ToWire(Rights rights) => new(
-        Id, ParentId, Name, Kind, Size, Version, ContentId, Sha256, ModifiedAt, ChangedRevision, Executable, Target, rights.Words());
 }
-
-/// <summary>A row of <c>spaces</c>.</summary>
-sealed record SpaceRow(SpaceId Id, string Name, Guid Epoch, long Revision, long? QuotaBytes, long UsedBytes);

@@ -1,3 +1,4 @@
+using FileServer.Access;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;

@@ -1,4 +1,4 @@
-using FileServer.Files;
+using FileServer.Access;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol.Contracts;

@@ -53,6 +53,8 @@ create index nodes_folders on nodes (space_id, parent_id, id) include (access_id
 create unique index nodes_feed on nodes (space_id, changed_revision, id);
 -- The trash is listed newest first.
 create index nodes_trash on nodes (space_id, changed_revision desc, id) where state = 1;
+-- A folder's scope changes for what was deleted from it too.
+create index nodes_trash_parent on nodes (space_id, parent_id) where state = 1;
 
 -- Each earlier state of a node: it held in the revisions [from_revision, to_revision). The current state is the row in
 -- nodes, from its changed_revision on, so writing a new node costs nothing here.

@@ -1,0 +1,18 @@
+namespace FileServer.Files;
+
+/// <summary>Nodes and versions: reading them, and the one door through which they change.</summary>
+static class FilesFeature
+{
+    public static void AddFiles(this IServiceCollection services)
+    {
+        services.AddOptions<FilesOptions>().BindConfiguration("Files").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<Commit>();
+        services.AddReading();
+    }
+
+    public static void MapFiles(this IEndpointRouteBuilder routes)
+    {
+        var space = routes.MapGroup("/api/v1/spaces/{space}");
+        space.MapReading();
+    }
+}
