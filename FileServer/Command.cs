@@ -1,6 +1,7 @@
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Settings;
+using FileServer.Storage;
 
 namespace FileServer;
 
@@ -10,6 +11,7 @@ static class Command
     const int Done = 0;
     const int Failed = 1;
     const int Usage = 2;
+    const string JsonFlag = "--json";
 
     public static Task<int> ServeAsync(string[] settings) => GuardedAsync(async () =>
     {
@@ -42,6 +44,20 @@ static class Command
         }
     });
 
+    /// <summary>Beside a running server, or by itself.</summary>
+    public static Task<int> VerifyAsync(string[] settings) => GuardedAsync(async () =>
+    {
+        await using var host = await ServerHost.CreateAsync(WithoutJson(settings), join: true, CancellationToken.None);
+        return await host.Services.GetRequiredService<Verify>().RunAsync(Console.Out, settings.Contains(JsonFlag), CancellationToken.None);
+    });
+
+    /// <summary>Not beside a running server: it would go on adding to the index that is being replaced.</summary>
+    public static Task<int> ReindexAsync(string[] settings) => GuardedAsync(async () =>
+    {
+        await using var host = await ServerHost.CreateAsync(WithoutJson(settings), join: false, CancellationToken.None);
+        return await host.Services.GetRequiredService<Reindex>().RunAsync(Console.Out, settings.Contains(JsonFlag), CancellationToken.None);
+    });
+
     public static int Help()
     {
         Console.WriteLine(
@@ -50,8 +66,8 @@ static class Command
 
               FileServer [serve] [--urls http://127.0.0.1:8080] [--KEY=VALUE …]    serve until SIGTERM
               FileServer migrate                  bring the database to this program's schema
-              FileServer verify                   compare rows, chunk index and packs, bytes included
-              FileServer reindex                  make the chunk index anew from the packs alone
+              FileServer verify [--json]          compare rows, chunk index and packs, bytes included
+              FileServer reindex [--json]         make the chunk index anew from the packs alone
               FileServer admin reset-password USER    set a new password: the first line of standard input, else made up and printed
 
             Environment:
@@ -75,6 +91,8 @@ static class Command
         Console.Error.WriteLine($"There is no command '{command}'. See 'FileServer --help'.");
         return Usage;
     }
+
+    static string[] WithoutJson(string[] settings) => [.. settings.Where(setting => setting != JsonFlag)];
 
     static async Task<int> GuardedAsync(Func<Task<int>> run)
     {

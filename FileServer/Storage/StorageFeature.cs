@@ -20,6 +20,8 @@ static class StorageFeature
         builder.Services.AddSingleton<ContentReader>();
         builder.Services.AddSingleton<PackRecovery>();
         builder.Services.AddSingleton<StagingSweep>();
+        builder.Services.AddSingleton<Verify>();
+        builder.Services.AddSingleton<Reindex>();
         builder.Services.AddHostedService<StorageStart>();
         builder.Services.AddHostedService(services => services.GetRequiredService<OpenPacks>());
         builder.Services.AddHealthChecks().AddCheck<StorageHealth>("store");
