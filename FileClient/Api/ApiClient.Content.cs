@@ -35,9 +35,9 @@ sealed partial class ApiClient
 
     /// <summary>Sends a whole file in one request as the next version at this path; missing folders are created.</summary>
     /// <param name="length">null: not known beforehand, as with a pipe.</param>
-    public Task<Node> PutAsync(RemotePath file, long? length, DateTimeOffset? modifiedAt, bool executable, Func<Watchdog, HttpContent> body, CancellationToken ct)
+    public Task<Node> PutAsync(RemotePath file, long? length, DateTimeOffset? modifiedAt, Func<Watchdog, HttpContent> body, CancellationToken ct)
     {
-        var query = "?parents=true" + (modifiedAt is { } time ? $"&modifiedAt={Escape(time.ToString("O"))}" : "") + (executable ? "&executable=true" : "");
+        var query = "?parents=true" + (modifiedAt is { } time ? $"&modifiedAt={Escape(time.ToString("O"))}" : "");
         return JsonAsync(
             new ApiRequest(HttpMethod.Put, Of(file) + query) { Body = body, Headers = [("Content-Type", "application/octet-stream")], Repeatable = length is not null },
             WireJson.Default.Node,

@@ -34,6 +34,8 @@ sealed partial class ApiClient : IDisposable
 
     public Uri Server => options.Server;
 
+    public Retry Patience => options.Patience;
+
     static SocketsHttpHandler Handler(ApiOptions options)
     {
         var handler = new SocketsHttpHandler

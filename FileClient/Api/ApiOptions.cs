@@ -16,5 +16,9 @@ sealed record ApiOptions
 
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>For single requests.</summary>
     public Retry Retry { get; init; } = new();
+
+    /// <summary>For transfers that go on where they stopped; each byte that gets through starts the count anew.</summary>
+    public Retry Patience { get; init; } = new(Attempts: 10, CapMs: 30_000);
 }

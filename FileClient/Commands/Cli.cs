@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using FileClient.Api;
 using FileClient.Terminal;
@@ -68,17 +69,32 @@ sealed class Cli
     {
         // '@file' is a value of ours (api --data), not a file of further arguments.
         var parsed = Root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
-            return Misused(parsed);
+        if (parsed.Action is not HelpWithExamples && Mistakes(parsed) is { Count: > 0 } mistakes)
+            return Misused(parsed, mistakes);
         await using var output = new StreamWriter(Shell.OpenOutput(), bufferSize: 4096);
         return await parsed.InvokeAsync(
             new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output, Error = Shell.Error },
             ct);
     }
 
-    int Misused(ParseResult parsed)
+    static List<string> Mistakes(ParseResult parsed)
     {
-        foreach (var message in parsed.Errors.Select(static error => error.Message).Distinct())
+        var mistakes = parsed.Errors.Select(static error => error.Message).Distinct().ToList();
+        // The parser takes a mistyped option for an argument where one would fit; only behind '--' it can be meant so.
+        if (mistakes.Count == 0 && !parsed.Tokens.Any(static token => token.Type == TokenType.DoubleDash))
+        {
+            mistakes.AddRange(
+                from argument in parsed.CommandResult.Children.OfType<ArgumentResult>()
+                from token in argument.Tokens
+                where token.Value.Length > 1 && token.Value[0] == '-'
+                select $"Unrecognized option '{token.Value}'.");
+        }
+        return mistakes;
+    }
+
+    int Misused(ParseResult parsed, List<string> mistakes)
+    {
+        foreach (var message in mistakes)
             Shell.Error.WriteLine($"fileshare: {message}");
         var names = new List<string>();
         for (SymbolResultName? at = SymbolResultName.Of(parsed.CommandResult); at is not null; at = at.Parent)
@@ -117,10 +133,10 @@ sealed class Cli
     /// <summary>The names of a command and those above it.</summary>
     sealed record SymbolResultName(string Name, SymbolResultName? Parent)
     {
-        public static SymbolResultName? Of(System.CommandLine.Parsing.SymbolResult? result) => result switch
+        public static SymbolResultName? Of(SymbolResult? result) => result switch
         {
-            System.CommandLine.Parsing.CommandResult { Command: RootCommand } => new SymbolResultName("fileshare", null),
-            System.CommandLine.Parsing.CommandResult command => new SymbolResultName(command.Command.Name, Of(command.Parent)),
+            CommandResult { Command: RootCommand } => new SymbolResultName("fileshare", null),
+            CommandResult command => new SymbolResultName(command.Command.Name, Of(command.Parent)),
             _ => null,
         };
     }

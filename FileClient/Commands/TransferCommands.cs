@@ -88,7 +88,7 @@ static class TransferCommands
         if (item.Local == Stream)
         {
             await using var input = run.Shell.OpenInput();
-            node = await run.Api.PutAsync(item.Remote, null, null, false, watchdog => new PipeContent(input, watchdog), ct);
+            node = await run.Api.PutAsync(item.Remote, null, null, watchdog => new PipeContent(input, watchdog), ct);
         }
         else
             node = await new Upload(run.Api, run.Settings.Folder, run.Clock, progress).RunAsync(item.Local, item.Remote, ct);

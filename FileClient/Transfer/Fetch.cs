@@ -10,8 +10,6 @@ sealed class Fetch(ApiClient api, TimeProvider clock)
     const int BlockSize = 1024 * 1024;
     const int SmallestBlock = 64 * 1024;
 
-    static readonly Retry Patience = new(Attempts: 10, CapMs: 30_000);
-
     /// <param name="from">Offset of the first byte that is wanted.</param>
     /// <param name="take">Takes each block, one after the other; while it works, the next one arrives.</param>
     public async Task RunAsync(string space, Node node, long from, Action<ReadOnlyMemory<byte>> take, IFileWatch progress, CancellationToken ct)
@@ -37,7 +35,7 @@ sealed class Fetch(ApiClient api, TimeProvider clock)
             catch (ApiException failure) when (failure.IsTemporary)
             {
                 failures = from > start ? 1 : failures + 1;
-                if (Patience.PauseAfter(failures, failure.RetryAfter) is not { } pause)
+                if (api.Patience.PauseAfter(failures, failure.RetryAfter) is not { } pause)
                     throw;
                 await Task.Delay(pause, clock, ct);
             }

@@ -12,8 +12,6 @@ sealed class Upload(ApiClient api, ConfigFolder folder, TimeProvider clock, ITra
     /// <summary>Up to this size one request carries everything, and losing it costs less than asking how far it got.</summary>
     public const long OneRequestBytes = 8 * 1024 * 1024;
 
-    static readonly Retry Patience = new(Attempts: 10, CapMs: 30_000);
-
     /// <summary>Uploads the file to this very path, creating missing folders, and proves that the server has its bytes.</summary>
     public async Task<Node> RunAsync(string localPath, RemotePath remote, CancellationToken ct)
     {
@@ -22,14 +20,22 @@ sealed class Upload(ApiClient api, ConfigFolder folder, TimeProvider clock, ITra
         var identity = FileIdentity.Of(handle);
         using var progress = watch.Begin(remote.ToString(), identity.Size);
         var node = identity.Size <= OneRequestBytes
-            ? await api.PutAsync(remote, identity.Size, identity.ModifiedAt, identity.Executable, Body(source, 0, identity.Size, progress), ct)
+            ? await api.PutAsync(remote, identity.Size, identity.ModifiedAt, Body(source, 0, identity.Size, progress), ct)
             : await ResumableAsync(Path.GetFullPath(localPath), remote, source, identity, progress, ct);
         var sha256 = await source.FinishAsync(identity.Size, ct);
         if (FileIdentity.Of(handle) != identity)
             throw new Failure(ExitCode.Failure, $"{localPath} was changed while it was sent: version {node.Version} may hold parts of both states.") { Hint = "Put it again." };
         if (node.Size != identity.Size || (node.Sha256 is { } theirs && theirs != sha256))
             throw Failure.Integrity($"{remote} does not hold what was sent: SHA-256 here {sha256}, there {node.Sha256}.");
-        return node;
+        return node.Executable == identity.Executable ? node : await MarkAsync(remote.Space, node, identity.Executable, ct);
+    }
+
+    // Neither door for whole files carries this bit.
+    async Task<Node> MarkAsync(string space, Node node, bool executable, CancellationToken ct)
+    {
+        var operation = new Operation { Op = OperationKind.SetMetadata, NodeId = node.Id, Executable = executable };
+        await api.CommitAsync(space, new Changeset(ChangesetId.New(), [operation], Environment.MachineName), ct);
+        return node with { Executable = executable };
     }
 
     static Func<Watchdog, HttpContent> Body(HashingSource source, long offset, long count, IFileWatch progress)
@@ -87,7 +93,7 @@ sealed class Upload(ApiClient api, ConfigFolder folder, TimeProvider clock, ITra
             }
             catch (ApiException failure) when (failure.IsTemporary || failure.Code == "offset-mismatch")
             {
-                var pause = Patience.PauseAfter(++failures, failure.RetryAfter) ?? throw Untiring(failure);
+                var pause = api.Patience.PauseAfter(++failures, failure.RetryAfter) ?? throw Untiring(failure);
                 await Task.Delay(pause, clock, ct);
                 state = await api.UploadStateAsync(state.Url, ct);
             }
@@ -124,18 +130,13 @@ sealed class Upload(ApiClient api, ConfigFolder folder, TimeProvider clock, ITra
         return at >= 0 && at + 1 < parts.Length && Guid.TryParse(parts[at + 1], out var id) ? new NodeId(id) : null;
     }
 
-    static List<(string, string)> Metadata(RemotePath remote, FileIdentity identity)
-    {
-        List<(string, string)> metadata =
+    static List<(string, string)> Metadata(RemotePath remote, FileIdentity identity) =>
         [
             ("space", remote.Space),
             ("filename", remote.Name),
             ("folder", "/"),
             ("relativePath", string.Join('/', remote.Names)),
             ("modifiedAt", identity.ModifiedAt.ToString("O")),
+            ("device", Environment.MachineName),
         ];
-        if (identity.Executable)
-            metadata.Add(("executable", "true"));
-        return metadata;
-    }
 }
