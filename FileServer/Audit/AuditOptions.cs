@@ -6,7 +6,7 @@ namespace FileServer.Audit;
 sealed class AuditOptions
 {
     /// <summary>Most reads and refusals that are written in one commit.</summary>
-    [Range(1, 10_000)]
+    [Range(1, AuditLog.MaxRowsPerStatement)]
     public int MaxBatchRows { get; init; } = 1000;
 
     /// <summary>Most reads and refusals that wait for their commit; whoever comes then waits before waiting.</summary>
