@@ -4,7 +4,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using FileServer.Audit;
 using FileServer.Database;
-using FileServer.Protocol;
 using FileServer.Protocol.Contracts;
 using Microsoft.Extensions.DependencyInjection;
 using Tests.Support;
