@@ -8,7 +8,7 @@ namespace Migrations;
 sealed record Script(string Name, string Text)
 {
     /// <summary>SHA-256 over the text with plain line ends, so that a check-out with others counts as the same script.</summary>
-    public string Checksum { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Text.Replace("\r\n", "\n", StringComparison.Ordinal))));
+    public string Checksum => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Text.Replace("\r\n", "\n", StringComparison.Ordinal))));
 
     public static IReadOnlyList<Script> Embedded(string folder)
     {

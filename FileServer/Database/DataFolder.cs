@@ -10,6 +10,8 @@ sealed class DataFolder : IDisposable
 {
     const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     const string LockName = "owner.lock";
+    // Not in the locked file itself: even reading that would ask for the lock.
+    const string HolderName = "owner.pid";
 
     readonly FileStream? claim;
 
@@ -46,14 +48,13 @@ sealed class DataFolder : IDisposable
         {
             // FileShare.None is flock(LOCK_EX | LOCK_NB) on Unix: the kernel lets go of it even after a kill -9.
             var claim = new FileStream(lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-            claim.SetLength(0);
-            claim.Write(System.Text.Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"));
+            File.WriteAllText(System.IO.Path.Combine(path, HolderName), $"{Environment.ProcessId}\n");
             return new DataFolder(path, claim);
         }
         catch (IOException taken)
         {
             throw new StartRefused(
-                $"The data folder '{path}' belongs to a running server{Holder(lockPath)}. Stop that one first, or set FILESHARE_DATA to another folder.", taken);
+                $"The data folder '{path}' belongs to a running server{Holder(path)}. Stop that one first, or set FILESHARE_DATA to another folder.", taken);
         }
         catch (UnauthorizedAccessException denied)
         {
@@ -93,13 +94,11 @@ sealed class DataFolder : IDisposable
         }
     }
 
-    static string Holder(string lockPath)
+    static string Holder(string path)
     {
         try
         {
-            // Opened without a lock of its own, so that it can be read while the holder keeps it.
-            using var reader = new StreamReader(new FileStream(lockPath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-            return reader.ReadToEnd().Trim() is { Length: > 0 } pid ? $" (process {pid})" : "";
+            return File.ReadAllText(System.IO.Path.Combine(path, HolderName)).Trim() is { Length: > 0 } pid ? $" (process {pid})" : "";
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {

@@ -11,7 +11,7 @@ static class DatabaseFeature
         TypeHandlers.Register();
         builder.Services.AddOptions<DatabaseOptions>().BindConfiguration("Database").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton(_ => new NpgsqlDataSourceBuilder(database().ConnectionString).Build());
-        builder.Services.AddHostedService(services => new DatabaseWatch(database(), services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddHostedService(services => new DatabaseWatch(database(), services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<DatabaseWatch>>()));
         builder.Services.AddHealthChecks().AddCheck<DatabaseHealth>("database");
     }
 }

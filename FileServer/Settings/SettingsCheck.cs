@@ -40,18 +40,19 @@ static class SettingsCheck
 
     static string Nearest(string key, bool ofEnvironment)
     {
-        var nearest = KnownSettings.All.Keys.OrderBy(known => Distance(known.ToUpperInvariant(), key.ToUpperInvariant())).Take(3)
+        var nearest = Neighbours(key).Take(3)
             .Select(known => ofEnvironment ? $"{EnvironmentPrefix}{known.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant()}" : known);
         return $"Valid are, among others, {string.Join(", ", nearest)}; see 'FileServer --help'.";
     }
 
-    /// <summary>Values that may be secrets are not repeated.</summary>
-    static string Shown(string key, string value) =>
-        key.Contains("password", StringComparison.OrdinalIgnoreCase) || key.Contains("secret", StringComparison.OrdinalIgnoreCase) ||
-        key.Contains("key", StringComparison.OrdinalIgnoreCase) || key.Contains("token", StringComparison.OrdinalIgnoreCase) ||
-        key.Contains("database", StringComparison.OrdinalIgnoreCase)
-            ? "(not shown)"
-            : $"'{value}'";
+    static IOrderedEnumerable<string> Neighbours(string key) => KnownSettings.All.Keys.OrderBy(known => Distance(known.ToUpperInvariant(), key.ToUpperInvariant()));
+
+    /// <summary>A value that may be a secret is not repeated, nor that of a key which is a secret's but for a slip of the hand.</summary>
+    static string Shown(string key, string value) => IsSecret(key) || IsSecret(Neighbours(key).First()) ? "(not shown)" : $"'{value}'";
+
+    static bool IsSecret(string key) =>
+        key.Equals("Database", StringComparison.OrdinalIgnoreCase) ||
+        Array.Exists(["password", "secret", "token", "_key"], word => key.Contains(word, StringComparison.OrdinalIgnoreCase));
 
     static IEnumerable<string> Keys(IConfigurationProvider provider, string? parent) =>
         provider.GetChildKeys([], parent).Distinct(StringComparer.OrdinalIgnoreCase)

@@ -29,7 +29,7 @@ sealed partial class ServerProcess : IAsyncDisposable
     {
         var server = Launch(dataFolder, ["--urls", "http://127.0.0.1:0", .. arguments]);
         var watch = Stopwatch.StartNew();
-        var first = await Task.WhenAny(server.ready.Task, server.process.WaitForExitAsync(ct));
+        var first = await Task.WhenAny(server.ready.Task, server.process.WaitForExitAsync(ct)).WaitAsync(TimeSpan.FromSeconds(60), ct);
         if (first != server.ready.Task)
         {
             ct.ThrowIfCancellationRequested();

@@ -26,6 +26,12 @@ public sealed class TestCluster : IAsyncLifetime
     {
         owned = DataFolder.Own(folder.Path);
         postgres = new EmbeddedPostgres(owned, configuredBinaries: null, durable: false, NullLogger.Instance);
+        // A run that is interrupted does not come to its end: the cluster must not outlive it.
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+        {
+            if (postgres.ProcessId is { } running)
+                SystemCalls.Signal(running, SystemCalls.Interrupt);
+        };
         await postgres.StartAsync(CancellationToken.None);
         await Runner.MigrateAsync(Owner(Template), _ => { }, CancellationToken.None);
         NpgsqlConnection.ClearAllPools();

@@ -175,7 +175,7 @@ sealed partial class EmbeddedPostgres : IAsyncDisposable
         {
             // After a kill -9 its number may name a zombie or a stranger, which PostgreSQL would take for itself.
             if (Postmaster.Read(cluster) is { } stale && !stale.Runs(cluster))
-                File.Delete(Path.Combine(cluster, Postmaster.FileName));
+                Postmaster.Forget(cluster);
             var startLog = Path.Combine(cluster, "start.log");
             File.Delete(startLog);
             // pg_ctl gives it a session of its own, so that Ctrl+C reaches us and not PostgreSQL under our feet.
@@ -193,12 +193,23 @@ sealed partial class EmbeddedPostgres : IAsyncDisposable
             }
             if ((await launch).ExitCode == 0)
                 continue;
-            var why = File.Exists(startLog) ? Tail(await File.ReadAllTextAsync(startLog, ct)) : (await launch).Output;
+            var why = await ReasonAsync(startLog, ct) ?? (await launch).Output;
             // Sessions of a killed postmaster hold its shared memory until they notice.
             if (attempt >= 100 || !why.Contains("is still in use", StringComparison.Ordinal))
                 throw new StartRefused($"PostgreSQL {binaries.Version} did not start on '{cluster}': {why}");
             await Task.Delay(100, ct);
         }
+    }
+
+    /// <summary>What PostgreSQL said last: first in the file that pg_ctl gives it, then in its own log.</summary>
+    async Task<string?> ReasonAsync(string startLog, CancellationToken ct)
+    {
+        var logs = Path.Combine(cluster, "log");
+        var newest = Directory.Exists(logs) ? new DirectoryInfo(logs).EnumerateFiles().MaxBy(file => file.LastWriteTimeUtc)?.FullName : null;
+        var lines = new List<string>();
+        foreach (var path in new[] { startLog, newest }.OfType<string>().Where(File.Exists))
+            lines.Add(Tail(await File.ReadAllTextAsync(path, ct)));
+        return lines.Count == 0 ? null : string.Join(" · ", lines);
     }
 
     /// <summary>Runs a program that is told the folder's place in words that the program's account can follow.</summary>

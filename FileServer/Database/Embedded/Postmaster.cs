@@ -28,6 +28,13 @@ sealed record Postmaster(int ProcessId, string Status)
         }
     }
 
+    /// <summary>Removes what a dead one left: both files name its process, and PostgreSQL would believe either.</summary>
+    public static void Forget(string cluster)
+    {
+        File.Delete(Path.Combine(cluster, ".s.PGSQL.5432.lock"));
+        File.Delete(Path.Combine(cluster, FileName));
+    }
+
     /// <returns>Null when there is none, or when it is being written at this moment.</returns>
     public static Postmaster? Read(string cluster)
     {
