@@ -3,7 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.EnvironmentVariables;
 using Tests.Support;
 
-namespace Tests.Settings;
+namespace Tests.Startup;
 
 public sealed class SettingsTests
 {
