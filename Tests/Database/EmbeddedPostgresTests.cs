@@ -15,23 +15,21 @@ public sealed class EmbeddedPostgresTests(ITestOutputHelper output) : IDisposabl
 
     readonly TemporaryFolder folder = new();
 
-    static CancellationToken Cancelled => TestContext.Current.CancellationToken;
-
     public void Dispose() => folder.Dispose();
 
     [Fact(Timeout = 60_000)]
     public async Task SIGTERM_stops_the_server_and_its_database_cleanly()
     {
         int postmaster;
-        await using (var first = await ServerProcess.StartAsync(folder.Path, Cancelled))
+        await using (var first = await ServerProcess.StartAsync(folder.Path, TestContext.Current.CancellationToken))
         {
             output.WriteLine($"first start {first.TimeToReady.TotalMilliseconds:0} ms");
             postmaster = PostmasterOf(folder.Path);
-            Assert.Equal(0, await first.TerminateAsync(Cancelled));
+            Assert.Equal(0, await first.TerminateAsync(TestContext.Current.CancellationToken));
         }
         Assert.False(SystemCalls.IsRunning(postmaster));
         Assert.False(File.Exists(Path.Combine(Cluster(folder.Path), Postmaster.FileName)));
-        await using var second = await ServerProcess.StartAsync(folder.Path, Cancelled);
+        await using var second = await ServerProcess.StartAsync(folder.Path, TestContext.Current.CancellationToken);
         output.WriteLine($"second start {second.TimeToReady.TotalMilliseconds:0} ms");
         Assert.DoesNotContain("Making the database", second.Output, StringComparison.Ordinal);
     }
@@ -39,47 +37,47 @@ public sealed class EmbeddedPostgresTests(ITestOutputHelper output) : IDisposabl
     [Fact(Timeout = 60_000)]
     public async Task A_second_server_on_the_data_folder_is_refused_and_told_who_has_it()
     {
-        await using var first = await ServerProcess.StartAsync(folder.Path, Cancelled);
-        var (exit, said) = await ServerProcess.RunAsync(folder.Path, Cancelled, "--urls", "http://127.0.0.1:0");
+        await using var first = await ServerProcess.StartAsync(folder.Path, TestContext.Current.CancellationToken);
+        var (exit, said) = await ServerProcess.RunAsync(folder.Path, TestContext.Current.CancellationToken, "--urls", "http://127.0.0.1:0");
         Assert.Equal(1, exit);
         Assert.Contains($"belongs to a running server (process {first.Id})", said, StringComparison.Ordinal);
         using var client = first.Client();
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/readyz", Cancelled)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/readyz", TestContext.Current.CancellationToken)).StatusCode);
     }
 
     [Fact(Timeout = 60_000)]
     public async Task A_killed_servers_database_is_taken_over_by_the_next()
     {
-        await using var first = await ServerProcess.StartAsync(folder.Path, Cancelled);
+        await using var first = await ServerProcess.StartAsync(folder.Path, TestContext.Current.CancellationToken);
         var postmaster = PostmasterOf(folder.Path);
-        await first.KillAsync(Cancelled);
-        await using var second = await ServerProcess.StartAsync(folder.Path, Cancelled);
+        await first.KillAsync(TestContext.Current.CancellationToken);
+        await using var second = await ServerProcess.StartAsync(folder.Path, TestContext.Current.CancellationToken);
         output.WriteLine($"start beside a survivor {second.TimeToReady.TotalMilliseconds:0} ms");
         Assert.Equal(postmaster, PostmasterOf(folder.Path));
-        await second.TerminateAsync(Cancelled);
+        await second.TerminateAsync(TestContext.Current.CancellationToken);
         Assert.False(SystemCalls.IsRunning(postmaster));
     }
 
     [Fact(Timeout = 60_000)]
     public async Task A_killed_database_is_started_again_under_the_running_server()
     {
-        await using var server = await ServerProcess.StartAsync(folder.Path, Cancelled);
+        await using var server = await ServerProcess.StartAsync(folder.Path, TestContext.Current.CancellationToken);
         var postmaster = PostmasterOf(folder.Path);
         ServerProcess.Signal(postmaster, Kill);
         using var client = server.Client();
         var watch = Stopwatch.StartNew();
-        while (Postmaster.Read(Cluster(folder.Path)) is not { IsReady: true } now || now.ProcessId == postmaster || (await client.GetAsync("/readyz", Cancelled)).StatusCode != HttpStatusCode.OK)
-            await Task.Delay(20, Cancelled);
+        while (Postmaster.Read(Cluster(folder.Path)) is not { IsReady: true } now || now.ProcessId == postmaster || (await client.GetAsync("/readyz", TestContext.Current.CancellationToken)).StatusCode != HttpStatusCode.OK)
+            await Task.Delay(20, TestContext.Current.CancellationToken);
         output.WriteLine($"ready again {watch.ElapsedMilliseconds} ms after kill -9 of the postmaster");
     }
 
     [Fact(Timeout = 60_000)]
     public async Task After_both_were_killed_a_start_recovers()
     {
-        await using var first = await ServerProcess.StartAsync(folder.Path, Cancelled);
-        await first.KillAsync(Cancelled);
+        await using var first = await ServerProcess.StartAsync(folder.Path, TestContext.Current.CancellationToken);
+        await first.KillAsync(TestContext.Current.CancellationToken);
         ServerProcess.Signal(PostmasterOf(folder.Path), Kill);
-        await using var second = await ServerProcess.StartAsync(folder.Path, Cancelled);
+        await using var second = await ServerProcess.StartAsync(folder.Path, TestContext.Current.CancellationToken);
         output.WriteLine($"start with crash recovery {second.TimeToReady.TotalMilliseconds:0} ms");
     }
 
@@ -87,9 +85,9 @@ public sealed class EmbeddedPostgresTests(ITestOutputHelper output) : IDisposabl
     public async Task A_path_longer_than_a_sockets_name_can_be_is_no_problem()
     {
         var deep = folder[string.Join('/', Enumerable.Repeat("a-folder-with-a-rather-long-name", 6))];
-        await using var server = await ServerProcess.StartAsync(deep, Cancelled);
+        await using var server = await ServerProcess.StartAsync(deep, TestContext.Current.CancellationToken);
         using var client = server.Client();
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/readyz", Cancelled)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/readyz", TestContext.Current.CancellationToken)).StatusCode);
     }
 
     [Fact(Timeout = 60_000)]
@@ -97,10 +95,10 @@ public sealed class EmbeddedPostgresTests(ITestOutputHelper output) : IDisposabl
     {
         const string Installed = "/usr/lib/postgresql/15/bin";
         Tool.Require(File.Exists($"{Installed}/postgres"), "PostgreSQL 15 below /usr/lib/postgresql (apt-get install postgresql-15)");
-        await using var server = await ServerProcess.StartAsync(folder.Path, Cancelled, $"--Database:PostgresBinaries={Installed}");
+        await using var server = await ServerProcess.StartAsync(folder.Path, TestContext.Current.CancellationToken, $"--Database:PostgresBinaries={Installed}");
         Assert.True(Directory.Exists(folder["postgres-15"]));
         using var client = server.Client();
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/readyz", Cancelled)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/readyz", TestContext.Current.CancellationToken)).StatusCode);
     }
 
     [Fact]
