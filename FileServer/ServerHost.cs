@@ -7,6 +7,7 @@ using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Settings;
 using FileServer.Storage;
+using FileServer.Sync;
 using Microsoft.Extensions.Logging.Console;
 
 namespace FileServer;
@@ -77,6 +78,8 @@ sealed class ServerHost : IAsyncDisposable
         builder.AddIdentity();
         builder.Services.AddAccess();
         builder.Services.AddFiles();
+        builder.Services.AddSync();
+        builder.Services.AddApiDescription();
     }
 
     static void Map(WebApplication app)
@@ -88,6 +91,8 @@ sealed class ServerHost : IAsyncDisposable
         app.MapIdentity();
         app.MapAccess();
         app.MapFiles();
+        app.MapSync();
+        app.MapApiDescription();
     }
 
     static void Configure(ILoggingBuilder logging, ConfigurationManager configuration)

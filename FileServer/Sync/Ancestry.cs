@@ -62,6 +62,9 @@ sealed class Ancestry
 
     public Guid? ScopeOf(Guid node) => rows.TryGetValue(node, out var row) ? ScopeOf(row.AccessId, row.ParentId) : null;
 
+    /// <summary>The scope of the folder that a node stands in.</summary>
+    public Guid? ScopeAbove(Guid node) => rows.TryGetValue(node, out var row) && row.ParentId is { } parent ? ScopeOf(parent) : null;
+
     public bool IsFolder(Guid node) => rows.TryGetValue(node, out var row) && row.Kind == NodeKind.Folder;
 
     /// <summary>The node is this one or stands below it.</summary>

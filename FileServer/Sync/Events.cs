@@ -1,9 +1,9 @@
-using FileServer.Access;
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
 using FileServer.Changes;
+using FileServer.Access;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol.Contracts;

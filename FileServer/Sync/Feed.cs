@@ -51,7 +51,7 @@ sealed class Feed(NpgsqlDataSource db, AccessCheck access, FeedSight sights)
             await page.AddRootResetAsync(now.Revision, ct);
         foreach (var entry in entries)
             page.Add(entry);
-        await page.AddWhatStandsBelowLostOnesAsync(ct);
+        await page.AddScopesBelowAsync(ct);
 
         var next = hasMore
             ? new FeedCursor(now.Epoch, entries[^1].Revision, entries[^1].Kind, entries[^1].Id, cursor.Known, sightThen)
@@ -75,7 +75,7 @@ sealed class Feed(NpgsqlDataSource db, AccessCheck access, FeedSight sights)
     static Task<List<ResetRow>> ResetsAsync(NpgsqlConnection connection, SpaceId space, FeedCursor cursor, int count, CancellationToken ct) =>
         connection.QueryAsync<ResetRow>(
             """
-            select revision, node_id, reason::int as reason, old_access_id
+            select revision, node_id, reason, old_access_id
             from subtree_resets
             where space_id = @space and (revision, node_id) > (@revision, @id)
             order by revision, node_id
@@ -101,15 +101,6 @@ sealed class Feed(NpgsqlDataSource db, AccessCheck access, FeedSight sights)
     }
 
     sealed record Position(long Revision, Guid Epoch);
-}
-
-/// <summary>Why everything at and below a node must be listed anew.</summary>
-enum ResetReason
-{
-    Granted,
-    Revoked,
-    Restored,
-    Moved,
 }
 
 /// <summary>A row of <c>subtree_resets</c>.</summary>

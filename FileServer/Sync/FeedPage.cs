@@ -13,7 +13,9 @@ namespace FileServer.Sync;
 sealed class FeedPage(NpgsqlConnection connection, AccessCheck access, Caller caller, SpaceId space, long known)
 {
     readonly List<Change> changes = [];
-    readonly List<(Guid Node, long Revision)> lost = [];
+
+    // Folders whose fate reaches what stands below them, also where the caller sees that but not them.
+    readonly List<(Guid Node, long Revision)> turned = [];
     readonly HashSet<Guid> mine = [.. AccessCheck.PrincipalsOf(caller)];
 
     Ancestry ancestry = null!;
@@ -34,7 +36,8 @@ sealed class FeedPage(NpgsqlConnection connection, AccessCheck access, Caller ca
         rights = new NodeRights(access, caller, space, ancestry);
         await rights.LearnAsync(
             connection,
-            rows.Select(row => ancestry.ScopeOf(row.AccessId, row.ParentId?.Value)).Concat(resets.SelectMany(reset => new[] { ancestry.ScopeOf(reset.NodeId.Value), reset.OldAccessId })),
+            rows.Select(row => ancestry.ScopeOf(row.AccessId, row.ParentId?.Value))
+                .Concat(resets.SelectMany(reset => new[] { ancestry.ScopeOf(reset.NodeId.Value), ScopeBefore(reset) })),
             ct);
         past = await PastPlacesAsync(rows.Where(row => row.Kind == NodeKind.Folder || !IsVisible(row)).Select(row => row.Id.Value), ct);
         grants = await GrantChangesAsync(resets.Select(reset => reset.NodeId.Value), ct);
@@ -62,11 +65,12 @@ sealed class FeedPage(NpgsqlConnection connection, AccessCheck access, Caller ca
             if (row.Kind == NodeKind.Folder && resetsSinceKnown && past[row.Id.Value].Any(place => place.ParentId != row.ParentId?.Value))
                 AddReset(row.Id, row.ChangedRevision, ResetReason.Moved);
         }
-        else if (row.ChangedRevision > known && WasVisible(row))
+        else if (row.ChangedRevision > known)
         {
-            AddRemoved(row.Id, row.ChangedRevision);
-            if (IsLive(row))
-                lost.Add((row.Id.Value, row.ChangedRevision));
+            if (row.Kind == NodeKind.Folder)
+                turned.Add((row.Id.Value, row.ChangedRevision));
+            if (WasVisible(row))
+                AddRemoved(row.Id, row.ChangedRevision);
         }
     }
 
@@ -81,12 +85,18 @@ sealed class FeedPage(NpgsqlConnection connection, AccessCheck access, Caller ca
             return;
         if (Lists(ancestry.ScopeOf(node)) && rights.IsWithinToken(node, node))
             AddReset(reset.NodeId, reset.Revision, reset.Reason);
-        else if (Lists(reset.OldAccessId) || grants[node].Any(grant => mine.Contains(grant.PrincipalId) && grant.ToRevision > known))
+        else
         {
-            AddRemoved(reset.NodeId, reset.Revision);
-            lost.Add((node, reset.Revision));
+            turned.Add((node, reset.Revision));
+            if (Lists(ScopeBefore(reset)) || grants[node].Any(grant => mine.Contains(grant.PrincipalId) && grant.ToRevision > known))
+                AddRemoved(reset.NodeId, reset.Revision);
         }
     }
+
+    /// <summary>Where a node that was a scope already stops inheriting, it is the scope above that has let others in before.</summary>
+    Guid? ScopeBefore(ResetRow reset) => reset.Reason == ResetReason.Revoked && reset.OldAccessId == reset.NodeId.Value
+        ? ancestry.ScopeAbove(reset.NodeId.Value)
+        : reset.OldAccessId;
 
     /// <summary>Everything that the caller may list must be listed anew, whatever changed that.</summary>
     public async Task AddRootResetAsync(long revision, CancellationToken ct)
@@ -98,22 +108,26 @@ sealed class FeedPage(NpgsqlConnection connection, AccessCheck access, Caller ca
         else
         {
             AddRemoved(space.Root, revision);
-            lost.Add((space.Value, revision));
+            turned.Add((space.Value, revision));
         }
     }
 
-    /// <summary>A reader drops everything below a lost folder; what has grants of its own there is still to be seen.</summary>
-    public async Task AddWhatStandsBelowLostOnesAsync(CancellationToken ct)
+    /// <summary>What has grants of its own below such folders is told by itself: that it is gone with them, or still there, or there again.</summary>
+    public async Task AddScopesBelowAsync(CancellationToken ct)
     {
-        if (lost.Count == 0)
+        if (turned.Count == 0)
             return;
         var sight = await access.SightAsync(connection, caller, space, ct);
         await ancestry.AddAsync(connection, sight.Listable, ct);
         foreach (var scope in sight.Listable)
         {
-            var above = lost.Where(node => ancestry.IsWithin(scope, node.Node)).ToList();
-            if (above.Count > 0 && ancestry.IsLive(scope))
-                AddReset(new NodeId(scope), above.Max(node => node.Revision), ResetReason.Granted);
+            var above = turned.Where(folder => ancestry.IsWithin(scope, folder.Node)).ToList();
+            if (above.Count == 0)
+                continue;
+            if (ancestry.IsLive(scope))
+                AddReset(new NodeId(scope), above.Max(folder => folder.Revision), ResetReason.Granted);
+            else
+                AddRemoved(new NodeId(scope), above.Max(folder => folder.Revision));
         }
     }
 
