@@ -1,3 +1,5 @@
+using FileServer.Identity;
+
 namespace FileServer.Files;
 
 /// <summary>Nodes and versions: reading them, and the one door through which they change.</summary>
@@ -7,6 +9,12 @@ static class FilesFeature
     {
         services.AddOptions<FilesOptions>().BindConfiguration("Files").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<Commit>();
+        services.AddSingleton<WholeBody>();
+        services.AddSingleton<Trash>();
+        services.AddSingleton<PathWriting>();
+        services.AddSingleton<NodeWriting>();
+        services.AddSingleton<TokenTargets>();
+        services.AddSingleton<FindTokenTarget>(provider => provider.GetRequiredService<TokenTargets>().FindAsync);
         services.AddReading();
     }
 
@@ -14,5 +22,7 @@ static class FilesFeature
     {
         var space = routes.MapGroup("/api/v1/spaces/{space}");
         space.MapReading();
+        PathWriting.Map(space);
+        NodeWriting.Map(space);
     }
 }

@@ -12,14 +12,19 @@ static class Paths
     /// than there are names. Says nothing about access: the caller checks the node it goes on with.
     /// </summary>
     /// <exception cref="FileServer.Http.Refusal">A name is not valid.</exception>
-    public static async Task<IReadOnlyList<NodeRow>> ResolveAsync(NpgsqlConnection connection, SpaceId space, IReadOnlyList<string> names, CancellationToken ct)
+    public static Task<IReadOnlyList<NodeRow>> ResolveAsync(NpgsqlConnection connection, SpaceId space, IReadOnlyList<string> names, CancellationToken ct) =>
+        ResolveAsync(connection, space, space.Root, names, ct);
+
+    /// <summary>As from the root, but from another folder on; empty when that is not there. Whether the folders above it are live is not looked at.</summary>
+    public static async Task<IReadOnlyList<NodeRow>> ResolveAsync(
+        NpgsqlConnection connection, SpaceId space, NodeId from, IReadOnlyList<string> names, CancellationToken ct)
     {
         const string sql =
             $"""
             with recursive way (id, hops) as (
                 select n.id, 0
                 from nodes n
-                where n.space_id = @space and n.id = @space and n.state = 0
+                where n.space_id = @space and n.id = @from and n.state = 0
                 union all
                 select n.id, w.hops + 1
                 from way w
@@ -30,6 +35,6 @@ static class Paths
             join nodes n on n.space_id = @space and n.id = w.id
             order by w.hops
             """;
-        return await connection.QueryAsync<NodeRow>(sql, new { space, keys = names.Select(NodeName.KeyOf).ToArray() }, ct);
+        return await connection.QueryAsync<NodeRow>(sql, new { space, from, keys = names.Select(NodeName.KeyOf).ToArray() }, ct);
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
+using FileServer.Access;
 using FileServer.Changes;
 using FileServer.Access;
 using FileServer.Http;

@@ -91,3 +91,9 @@ public sealed record InheritanceRequest(bool Inherit);
 
 /// <summary>The grants that decide about a node, own ones first.</summary>
 public sealed record GrantList(bool Inherits, IReadOnlyList<Grant> Items);
+
+/// <summary>Body of <c>PATCH …/nodes/{id}</c>, a JSON merge patch: another name, folder, time or executable bit.</summary>
+public sealed record NodePatch(string? Name = null, NodeId? ParentId = null, DateTimeOffset? ModifiedAt = null, bool? Executable = null);
+
+/// <summary>Body of <c>POST …/nodes/{id}/copy</c> and <c>POST …/trash/{id}/restore</c>: where to; for a restore, where it was if absent.</summary>
+public sealed record NodePlace(NodeId? ParentId = null, string? Name = null);

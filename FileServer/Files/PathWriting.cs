@@ -1,0 +1,192 @@
+using FileServer.Access;
+using FileServer.Http;
+using FileServer.Identity;
+using FileServer.Protocol;
+using FileServer.Protocol.Contracts;
+using FileServer.Storage;
+using Npgsql;
+
+namespace FileServer.Files;
+
+/// <summary>The endpoints that change by path: PUT, POST ?mkdir and DELETE at <c>/files/{path}</c>.</summary>
+sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access, Commit commit, WholeBody body)
+{
+    /// <summary>/api/v1/spaces/{space}/files: what stands before the names in a raw path.</summary>
+    const int SegmentsBeforeNames = 5;
+    const int MaxAttempts = 5;
+
+    /// <param name="space">The group of <c>/api/v1/spaces/{space}</c>.</param>
+    public static void Map(IEndpointRouteBuilder space)
+    {
+        space.MapPut("/files/{**path}", (HttpContext context, string space, bool? parents, Caller caller, PathWriting writing, CancellationToken ct) =>
+                writing.PutAsync(context, caller, space, parents is true, ct))
+            .WithTags("Files by path").WithSummary("The body becomes the file's newest version").Requires("write on the file, or create in the folder");
+        space.MapPost("/files/{**path}", (HttpContext context, string space, bool? parents, Caller caller, PathWriting writing, CancellationToken ct) =>
+                writing.MakeFolderAsync(context, caller, space, parents is true, ct))
+            .WithTags("Files by path").WithSummary("With '?mkdir' a new folder").Requires("create in the folder above");
+        space.MapDelete("/files/{**path}", (HttpContext context, string space, Caller caller, PathWriting writing, CancellationToken ct) =>
+                writing.DeleteAsync(context, caller, space, ct))
+            .WithTags("Files by path").WithSummary("To the trash").Requires("delete on the node");
+    }
+
+    async Task<IResult> PutAsync(HttpContext context, Caller caller, string spaceName, bool parents, CancellationToken ct)
+    {
+        var (names, slash) = RawPath.After(context, SegmentsBeforeNames);
+        if (slash || names.Count == 0)
+            throw Refusal.Invalid("A file's path names the file and does not end with '/'. A folder is made by POST with '?mkdir'.");
+        var modifiedAt = ModifiedAt(context.Request);
+        var space = await spaces.ResolveAsync(caller, spaceName, ct);
+        var place = await FindAsync(caller, space.Id, names, parents, ct);
+        RequireConditions(context.Request, place.Taken);
+        body.RequireFits(context.Request, space.QuotaBytes - space.UsedBytes);
+        var stored = await body.StoreAsync(context, space.Id, ct);
+        var conditional = context.Request.Headers.IfMatch.Count + context.Request.Headers.IfNoneMatch.Count > 0;
+        for (var attempt = 1; ; attempt++)
+        {
+            var operations = Folders(place, out var parent);
+            var file = place.Taken?.Id ?? NodeId.New();
+            operations.Add(new Operation
+            {
+                Op = OperationKind.PutFile,
+                NodeId = file,
+                ParentId = place.Taken is null ? parent : null,
+                Name = place.Taken is null ? names[^1] : null,
+                BaseVersion = place.Taken is null ? 0 : conditional ? place.Taken.Version : ChangesetSteps.AnyVersion,
+                ModifiedAt = modifiedAt,
+            });
+            var contents = new Dictionary<NodeId, StoredContent> { [file] = stored };
+            try
+            {
+                var result = await ConflictMeaning.OneAsync(
+                    commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations), Origin.Rest, contents, ct), conditional);
+                return await AnswerAsync(context, caller, space.Id, result.Results[^1], made: place.Taken is null, ct);
+            }
+            catch (Refusal raced) when (raced.Kind == RefusalKind.NameTaken && attempt < MaxAttempts)
+            {
+                // Somebody else made the file, or a folder on the way, in between: now there is something to build on.
+                place = await FindAsync(caller, space.Id, names, parents, ct);
+            }
+        }
+    }
+
+    async Task<IResult> MakeFolderAsync(HttpContext context, Caller caller, string spaceName, bool parents, CancellationToken ct)
+    {
+        var (names, _) = RawPath.After(context, SegmentsBeforeNames);
+        if (!context.Request.Query.ContainsKey("mkdir") || names.Count == 0)
+            throw Refusal.Invalid("POST makes a folder at this path with '?mkdir'; a file is sent by PUT.");
+        var space = await spaces.ResolveAsync(caller, spaceName, ct);
+        var place = await FindAsync(caller, space.Id, names, parents, ct, folder: true);
+        if (place.Taken is { } taken)
+        {
+            if (!parents || taken.Kind != NodeKind.Folder)
+                throw Refusal.NameTaken($"The name '{taken.Name}' is taken in this folder.");
+            return await AnswerAsync(context, caller, space.Id, new OperationResult(taken.Id, 0, null), made: false, ct);
+        }
+        var operations = Folders(place, out var parent);
+        operations.Add(new Operation { Op = OperationKind.CreateFolder, NodeId = NodeId.New(), ParentId = parent, Name = names[^1], ModifiedAt = ModifiedAt(context.Request) });
+        var result = await ConflictMeaning.OneAsync(
+            commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations), Origin.Rest, null, ct), conditional: false);
+        return await AnswerAsync(context, caller, space.Id, result.Results[^1], made: true, ct);
+    }
+
+    async Task<IResult> DeleteAsync(HttpContext context, Caller caller, string spaceName, CancellationToken ct)
+    {
+        var (names, _) = RawPath.After(context, SegmentsBeforeNames);
+        var space = await spaces.ResolveAsync(caller, spaceName, ct);
+        NodeRow node;
+        await using (var connection = await db.OpenConnectionAsync(ct))
+        {
+            var way = await Paths.ResolveAsync(connection, space.Id, names, ct);
+            node = way.Count == names.Count + 1 ? way[^1] : throw Refusal.NotFound("node");
+            await access.RequireAsync(connection, caller, space.Id, node.Id, Rights.Delete, ct);
+        }
+        var conditional = RequireConditions(context.Request, node);
+        var delete = new Operation { Op = OperationKind.Delete, NodeId = node.Id, BaseRevision = conditional ? node.ChangedRevision : null };
+        await ConflictMeaning.OneAsync(commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), [delete]), Origin.Rest, null, ct), conditional);
+        return Results.NoContent();
+    }
+
+    /// <summary>Where a path leads, once it is certain that the caller may put something there.</summary>
+    async Task<Place> FindAsync(Caller caller, SpaceId space, IReadOnlyList<string> names, bool parents, CancellationToken ct, bool folder = false)
+    {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        var way = await Paths.ResolveAsync(connection, space, names, ct);
+        if (way.Count == 0)
+            throw Refusal.NotFound("space");
+        var above = way[Math.Min(way.Count, names.Count) - 1];
+        var onFolder = await access.OnNodeAsync(connection, caller, space, above.Id, ct);
+        // What stands there is told only to those who may look; others put something beside it.
+        if (way.Count == names.Count + 1 && await access.OnNodeAsync(connection, caller, space, way[^1].Id, ct) is { } onTaken && onTaken.Allows(Rights.List))
+        {
+            if (!folder && way[^1].Kind != NodeKind.File)
+                throw Refusal.NameTaken($"'{way[^1].Name}' is a {(way[^1].Kind == NodeKind.Folder ? "folder" : "symlink")}.");
+            if (!folder)
+                await access.RequireAsync(connection, caller, space, way[^1].Id, Rights.Write, ct);
+            return new Place(above, [], way[^1]);
+        }
+        await access.RequireAsync(connection, caller, space, above.Id, Rights.Create, ct);
+        if (above.Kind != NodeKind.Folder)
+            throw Refusal.NotFound("folder");
+        var missing = names.Skip(way.Count - 1).Take(names.Count - way.Count).ToArray();
+        if (missing.Length > 0 && !parents)
+            throw onFolder!.Allows(Rights.List) ? Refusal.NotFound("folder (add '?parents=true' to make the missing ones)") : Refusal.NotFound("folder");
+        return new Place(above, missing, null);
+    }
+
+    static List<Operation> Folders(Place place, out NodeId parent)
+    {
+        var operations = new List<Operation>();
+        parent = place.Folder.Id;
+        foreach (var name in place.Missing)
+        {
+            var folder = NodeId.New();
+            operations.Add(new Operation { Op = OperationKind.CreateFolder, NodeId = folder, ParentId = parent, Name = name });
+            parent = folder;
+        }
+        return operations;
+    }
+
+    /// <returns>Whether the request carries a condition.</returns>
+    public static bool RequireConditions(HttpRequest request, NodeRow? current)
+    {
+        if (current is null)
+        {
+            if (request.Headers.IfMatch.Count > 0)
+                throw Refusal.PreconditionFailed("There is nothing at this path that the condition could hold for.");
+        }
+        else if (Preconditions.Evaluate(request, new Validators(ETag(current), current.ChangedAt, DateIsStrong: false)) != Precondition.Send)
+            throw Refusal.PreconditionFailed($"The node's ETag is {ETag(current)} now. Fetch it anew, then decide.");
+        return request.Headers.IfMatch.Count + request.Headers.IfNoneMatch.Count + request.Headers.IfUnmodifiedSince.Count > 0;
+    }
+
+    /// <summary>A file's is its content's; what has no content is told apart by the revision of its last change.</summary>
+    public static string ETag(NodeRow row) => row.ContentId is { } content ? $"\"{content}\"" : $"\"r{row.ChangedRevision}\"";
+
+    async Task<IResult> AnswerAsync(HttpContext context, Caller caller, SpaceId space, OperationResult result, bool made, CancellationToken ct)
+    {
+        var node = $"{context.Request.PathBase}/api/v1/spaces/{space}/nodes/{result.NodeId}";
+        if (result.ContentId is { } content)
+        {
+            context.Response.Headers.ETag = $"\"{content}\"";
+            context.Response.Headers.ContentLocation = $"{node}/content?version={result.Version}";
+        }
+        await using var connection = await db.OpenConnectionAsync(ct);
+        var held = await access.OnNodeAsync(connection, caller, space, result.NodeId, ct);
+        // Who may only put something in does not learn under which name it stands.
+        object view = held?.Allows(Rights.List) is true ? (await NodeWriting.RowAsync(connection, space, result.NodeId, ct)).ToNode(held.Rights) : result;
+        return made ? Results.Created(node, view) : Results.Ok(view);
+    }
+
+    /// <summary>The time that the author's file system gave the file: <c>X-Modified-At</c> or <c>?modifiedAt=</c>, RFC 3339.</summary>
+    static DateTimeOffset? ModifiedAt(HttpRequest request)
+    {
+        var text = request.Headers["X-Modified-At"].FirstOrDefault() ?? request.Query["modifiedAt"].FirstOrDefault();
+        if (string.IsNullOrEmpty(text))
+            return null;
+        return DateTimeOffset.TryParse(text, null, System.Globalization.DateTimeStyles.AssumeUniversal, out var time)
+            ? time
+            : throw Refusal.Invalid("The modification time is written as in 2026-11-23T14:15:30Z (RFC 3339).");
+    }
+
+    sealed record Place(NodeRow Folder, IReadOnlyList<string> Missing, NodeRow? Taken);
+}
