@@ -13,8 +13,8 @@ sealed partial class FirstAdministrator(
 
     const string PasswordVariable = "FILESHARE_ADMIN_PASSWORD";
 
-    /// <summary>Creates the administrator if there is no account yet, and prints a made-up password, once, to the console.</summary>
-    public async Task EnsureAsync(string? chosen, CancellationToken ct)
+    /// <summary>Creates the administrator if there is no account yet, and prints a made-up password, once.</summary>
+    public async Task EnsureAsync(string? chosen, TextWriter output, CancellationToken ct)
     {
         if (await AnybodyAsync(db, ct))
             return;
@@ -34,7 +34,7 @@ sealed partial class FirstAdministrator(
             },
             ct);
         if (created && string.IsNullOrEmpty(chosen))
-            Console.WriteLine($"First start: sign in as '{Name}' with the password {password} (shown only now; {PasswordVariable} sets another one at the first start).");
+            await output.WriteLineAsync($"First start: sign in as '{Name}' with the password {password} (shown only now; {PasswordVariable} sets another one at the first start).");
     }
 
     /// <summary>A password of 100 random bits, in letters and digits that are not mistaken for each other.</summary>

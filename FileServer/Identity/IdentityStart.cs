@@ -8,7 +8,7 @@ sealed partial class IdentityStart(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await keys.LoadAsync(cancellationToken);
-        await administrator.EnsureAsync(configuration["Admin_Password"], cancellationToken);
+        await administrator.EnsureAsync(configuration["Admin_Password"], Console.Out, cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 

@@ -56,8 +56,8 @@ sealed class PersonalTokens(NpgsqlDataSource db, AuditLog log, Callers callers, 
                 await RequireRoomAsync(tx, caller.UserId, ct);
                 await tx.ExecuteAsync(
                     """
-                    insert into personal_tokens (id, user_id, name, prefix, token_hash, space_id, node_id, rights, created_at, expires_at)
-                    values (@id, @user, @name, @prefix, @hash, @space, @node, @rights, @now, @expires)
+                    insert into personal_tokens (id, user_id, name, prefix, token_hash, space_id, node_id, path, rights, created_at, expires_at)
+                    values (@id, @user, @name, @prefix, @hash, @space, @node, @path, @rights, @now, @expires)
                     """,
                     new
                     {
@@ -68,6 +68,7 @@ sealed class PersonalTokens(NpgsqlDataSource db, AuditLog log, Callers callers, 
                         hash = Hash(token),
                         space = target?.Space,
                         node = target?.Node,
+                        path = target?.Node is null ? null : AuditRecord.Canonical(request.Path),
                         rights,
                         now = clock.GetUtcNow(),
                         expires = request.ExpiresAt,
@@ -84,7 +85,7 @@ sealed class PersonalTokens(NpgsqlDataSource db, AuditLog log, Callers callers, 
     {
         var rows = await db.QueryAsync<Row>(
             """
-            select t.id, t.name, t.prefix, t.created_at, t.expires_at, t.last_used_at, s.name as space, t.node_id, t.rights
+            select t.id, t.name, t.prefix, t.created_at, t.expires_at, t.last_used_at, s.name as space, t.path, t.rights
             from personal_tokens t left join spaces s on s.id = t.space_id
             where t.user_id = @user and t.revoked_at is null and (@before::uuid is null or t.id < @before)
             order by t.id desc
@@ -93,7 +94,7 @@ sealed class PersonalTokens(NpgsqlDataSource db, AuditLog log, Callers callers, 
             new { user, before, count },
             ct);
         return rows.ConvertAll(row => new TokenInfo(
-            row.Id.ToString(), row.Name, row.Prefix, row.CreatedAt, row.ExpiresAt, row.LastUsedAt, row.Space, row.NodeId?.ToString(), Words(row.Rights)));
+            row.Id.ToString(), row.Name, row.Prefix, row.CreatedAt, row.ExpiresAt, row.LastUsedAt, row.Space, row.Path, Words(row.Rights)));
     }
 
     public async Task RevokeAsync(Caller caller, Guid id, CancellationToken ct)
@@ -151,5 +152,5 @@ sealed class PersonalTokens(NpgsqlDataSource db, AuditLog log, Callers callers, 
     static string[]? Words(int? rights) => rights is { } flags ? [.. RightWords.Where((_, bit) => (flags & (1 << bit)) != 0)] : null;
 
     sealed record Row(
-        Guid Id, string Name, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt, string? Space, NodeId? NodeId, int? Rights);
+        Guid Id, string Name, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt, string? Space, string? Path, int? Rights);
 }

@@ -58,6 +58,7 @@ create table personal_tokens (
     token_hash   bytea       not null unique,
     space_id     uuid,
     node_id      uuid,
+    path         text,                                   -- of node_id, as the owner wrote it then
     rights       integer,                                -- Rights flags; null: all that the user has
     created_at   timestamptz not null default clock_timestamp(),
     expires_at   timestamptz,

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
+using FileServer.Database;
 using FileServer.Protocol.Contracts;
 using Tests.Support;
 
@@ -194,6 +195,31 @@ public sealed class AccountEndpointTests(World world) : IClassFixture<World>
         await AssertProblemAsync(unknown, HttpStatusCode.BadRequest, "invalid-request");
         using var past = await admin.PostAsync("/api/v1/tokens", Json("""{"name":"x","expiresAt":"2001-01-01T00:00:00Z"}"""), Ct);
         await AssertProblemAsync(past, HttpStatusCode.BadRequest, "invalid-request");
+    }
+
+    [Fact]
+    public async Task A_token_is_narrowed_to_what_its_owner_can_see()
+    {
+        var space = await world.SpaceAsync("narrow", "editor", ["otto"], Ct);
+        var otto = await world.SignedInAsync("otto", Ct);
+        await world.Database.ExecuteAsync(
+            """
+            insert into nodes (space_id, id, parent_id, name, name_key, kind, access_id, modified_at, changed_revision, changed_at, changed_by)
+            select space_id, @folder, id, 'Reports', 'reports', 0, id, now(), changed_revision + 1, now(), changed_by from nodes where id = @space
+            """,
+            new { folder = FileServer.Protocol.NodeId.New(), space = space.Id },
+            Ct);
+        var created = await CreateTokenAsync(otto, """{"name":"x","space":"narrow","path":"/reports/","rights":["read","list"]}""");
+        var listed = (await otto.GetFromJsonAsync("/api/v1/tokens", WireJson.Default.PageTokenInfo, Ct))!.Items.Single(token => token.Id == created.Id);
+        Assert.Equal(("narrow", "/reports/", "list,read"), (listed.Space, listed.Path, string.Join(',', listed.Rights!)));
+        var stranger = await world.SignedInAsync("paula", Ct);
+        foreach (var body in new[] { """{"name":"x","space":"narrow"}""", """{"name":"x","space":"narrow","path":"/reports"}""", """{"name":"x","space":"no such space"}""" })
+        {
+            using var answer = await stranger.PostAsync("/api/v1/tokens", Json(body), Ct);
+            await AssertProblemAsync(answer, HttpStatusCode.NotFound, "not-found");
+        }
+        using var missing = await otto.PostAsync("/api/v1/tokens", Json("""{"name":"x","space":"narrow","path":"/none"}"""), Ct);
+        await AssertProblemAsync(missing, HttpStatusCode.NotFound, "not-found");
     }
 
     [Fact]
