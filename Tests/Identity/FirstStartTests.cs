@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using FileServer.Http;
 using FileServer.Identity;
-using FileServer.Protocol.Contracts;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Tests.Support;
@@ -39,6 +38,6 @@ public sealed partial class FirstStartTests(TestDatabase database) : IClassFixtu
         await Assert.ThrowsAsync<Refusal>(() => reset.RunAsync("nobody", input: null, told, Ct));
     }
 
-    [GeneratedRegex("[a-z2-9]{5}(-[a-z2-9]{5}){3}", RegexOptions.NonBacktracking)]
+    [GeneratedRegex("[a-z2-9]{5}(-[a-z2-9]{5}){3}", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex MadeUp();
 }
