@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using FileServer.Access;
 using FileServer.Changes;
-using FileServer.Access;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol.Contracts;
