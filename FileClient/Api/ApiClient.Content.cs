@@ -35,13 +35,15 @@ sealed partial class ApiClient
 
     /// <summary>Sends a whole file in one request as the next version at this path; missing folders are created.</summary>
     /// <param name="length">null: not known beforehand, as with a pipe.</param>
-    public Task<Node> PutAsync(RemotePath file, long? length, DateTimeOffset? modifiedAt, Func<Watchdog, HttpContent> body, CancellationToken ct)
+    /// <returns>null if the caller may put files there but not see them.</returns>
+    public async Task<Node?> PutAsync(RemotePath file, long? length, DateTimeOffset? modifiedAt, Func<Watchdog, HttpContent> body, CancellationToken ct)
     {
         var query = "?parents=true" + (modifiedAt is { } time ? $"&modifiedAt={Escape(time.ToString("O"))}" : "");
-        return JsonAsync(
+        var node = await JsonAsync(
             new ApiRequest(HttpMethod.Put, Of(file) + query) { Body = body, Headers = [("Content-Type", "application/octet-stream")], Repeatable = length is not null },
             WireJson.Default.Node,
             ct);
+        return node.Id == default ? null : node;
     }
 
     async Task<Content> ContentAsync(string target, long from, long? to, string? ifRange, CancellationToken ct)

@@ -51,11 +51,10 @@ static class TransferCommands
 
     public static Command Put(Cli cli)
     {
-        var locals = new Argument<string[]>("LOCAL") { Description = "Files and folders; - is standard input.", Arity = ArgumentArity.OneOrMore };
-        var remote = new Argument<string>("SPACE:/path") { Description = "Where to; with a slash at its end, or when it is a folder: into it." };
+        var arguments = new Argument<string[]>("LOCAL… SPACE:/path") { Description = "Files and folders (- is standard input), and where to: a folder that is there or ends with a slash takes them, else it is the new name.", Arity = new ArgumentArity(2, 100_000) };
         var deep = new Option<bool>("-r", "--recursive") { Description = "Folders with everything below (they are taken so in any case).", Hidden = true };
         var dryRun = Run.DryRun();
-        return new Verb("put", "Uploads files and folders. A file that is there already gets a new version. Killed, it goes on where it stopped.", locals, remote, deep, dryRun)
+        return new Verb("put", "Uploads files and folders. A file that is there already gets a new version. Killed, it goes on where it stopped.", arguments, deep, dryRun)
         {
             Examples =
             [
@@ -65,7 +64,8 @@ static class TransferCommands
             ],
         }.Does(cli, async (run, ct) =>
         {
-            var items = await PutItem.PlanAsync(run.Api, run.Of(locals), RemotePath.Parse(run.Of(remote)), ct);
+            var all = run.Of(arguments);
+            var items = await PutItem.PlanAsync(run.Api, all[..^1], RemotePath.Parse(all[^1]), ct);
             using var progress = Progress.For(run.Output, run.Shell);
             var partial = false;
             foreach (var item in items)
@@ -84,7 +84,7 @@ static class TransferCommands
             var result = await new FolderUpload(run.Api, run.Settings.Folder, run.Clock, progress).RunAsync(item.Local, item.Remote, ct);
             return Report(run, new Deed("put", item.Local, item.Remote.ToString()), result);
         }
-        Node node;
+        Node? node;
         if (item.Local == Stream)
         {
             await using var input = run.Shell.OpenInput();
@@ -92,7 +92,9 @@ static class TransferCommands
         }
         else
             node = await new Upload(run.Api, run.Settings.Folder, run.Clock, progress).RunAsync(item.Local, item.Remote, ct);
-        if (run.Output.Json)
+        if (node is null)
+            run.Tell(new Deed("put", item.Local, item.Remote.ToString()));
+        else if (run.Output.Json)
             run.Output.Value(Entry.Of(item.Remote.Path, node), CommandJson.Default.Entry);
         else
             run.Output.Note($"put {Wording.Printable(item.Remote.ToString())}  version {node.Version}  {Wording.Size(node.Size)}");

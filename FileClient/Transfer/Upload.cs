@@ -13,7 +13,8 @@ sealed class Upload(ApiClient api, ConfigFolder folder, TimeProvider clock, ITra
     public const long OneRequestBytes = 8 * 1024 * 1024;
 
     /// <summary>Uploads the file to this very path, creating missing folders, and proves that the server has its bytes.</summary>
-    public async Task<Node> RunAsync(string localPath, RemotePath remote, CancellationToken ct)
+    /// <returns>null if the caller may put files there but not see them.</returns>
+    public async Task<Node?> RunAsync(string localPath, RemotePath remote, CancellationToken ct)
     {
         var handle = File.OpenHandle(localPath, FileMode.Open, FileAccess.Read, System.IO.FileShare.ReadWrite | System.IO.FileShare.Delete, FileOptions.Asynchronous | FileOptions.SequentialScan);
         using var source = new HashingSource(handle);
@@ -24,7 +25,9 @@ sealed class Upload(ApiClient api, ConfigFolder folder, TimeProvider clock, ITra
             : await ResumableAsync(Path.GetFullPath(localPath), remote, source, identity, progress, ct);
         var sha256 = await source.FinishAsync(identity.Size, ct);
         if (FileIdentity.Of(handle) != identity)
-            throw new Failure(ExitCode.Failure, $"{localPath} was changed while it was sent: version {node.Version} may hold parts of both states.") { Hint = "Put it again." };
+            throw new Failure(ExitCode.Failure, $"{localPath} was changed while it was sent: the new version may hold parts of both states.") { Hint = "Put it again." };
+        if (node is null)
+            return null;
         if (node.Size != identity.Size || (node.Sha256 is { } theirs && theirs != sha256))
             throw Failure.Integrity($"{remote} does not hold what was sent: SHA-256 here {sha256}, there {node.Sha256}.");
         return node.Executable == identity.Executable ? node : await MarkAsync(remote.Space, node, identity.Executable, ct);
@@ -54,7 +57,7 @@ sealed class Upload(ApiClient api, ConfigFolder folder, TimeProvider clock, ITra
         };
     }
 
-    async Task<Node> ResumableAsync(string localPath, RemotePath remote, HashingSource source, FileIdentity identity, IFileWatch progress, CancellationToken ct)
+    async Task<Node?> ResumableAsync(string localPath, RemotePath remote, HashingSource source, FileIdentity identity, IFileWatch progress, CancellationToken ct)
     {
         using var memory = await UploadMemory.OpenAsync(folder, api.Server, remote, localPath, clock, ct);
         var begun = memory.Find(api.Server, remote, localPath, identity);
@@ -119,8 +122,17 @@ sealed class Upload(ApiClient api, ConfigFolder folder, TimeProvider clock, ITra
         }
     }
 
-    async Task<Node> CommittedAsync(UploadState state, RemotePath remote, CancellationToken ct) =>
-        state.Location is { } location && NodeIn(location) is { } id ? await api.NodeAsync(remote.Space, id, null, ct) : await api.NodeAtAsync(remote, null, ct);
+    async Task<Node?> CommittedAsync(UploadState state, RemotePath remote, CancellationToken ct)
+    {
+        try
+        {
+            return state.Location is { } location && NodeIn(location) is { } id ? await api.NodeAsync(remote.Space, id, null, ct) : await api.NodeAtAsync(remote, null, ct);
+        }
+        catch (ApiException unseen) when (unseen.Status is 403 or 404)
+        {
+            return null;
+        }
+    }
 
     /// <summary>The node that an address of the form <c>…/nodes/ID…</c> names.</summary>
     static NodeId? NodeIn(string location)

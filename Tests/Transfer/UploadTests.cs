@@ -24,7 +24,7 @@ public sealed class UploadTests : IDisposable
         return temporary["big.bin"];
     }
 
-    async Task<FileServer.Protocol.Contracts.Node> PutAsync(FlakyStore store, string file, int attempts = 10)
+    async Task<FileServer.Protocol.Contracts.Node?> PutAsync(FlakyStore store, string file, int attempts = 10)
     {
         var options = new ApiOptions { Server = store.Url, Retry = new Retry(3, 1, 5), Patience = new Retry(attempts, 1, 5) };
         using var api = new ApiClient(options, new FixedToken("token"), TimeProvider.System);
@@ -40,7 +40,7 @@ public sealed class UploadTests : IDisposable
         var breaks = 0;
         store.Break = () => breaks++ < 8 ? random.Next(1, 4_000_000) : null;
         var node = await PutAsync(store, LocalFile(bytes));
-        Assert.Equal(FileServer.Protocol.Digest.Of(bytes), node.Sha256);
+        Assert.Equal(FileServer.Protocol.Digest.Of(bytes), node!.Sha256);
         Assert.Equal(bytes, store.Content);
         Assert.Equal(1, store.Creations);
         Assert.Equal(Size, store.Received);
