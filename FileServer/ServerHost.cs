@@ -8,6 +8,7 @@ using FileServer.Identity;
 using FileServer.Settings;
 using FileServer.Storage;
 using FileServer.Sync;
+using FileServer.Uploads;
 using Microsoft.Extensions.Logging.Console;
 
 namespace FileServer;
@@ -79,12 +80,15 @@ sealed class ServerHost : IAsyncDisposable
         builder.Services.AddAccess();
         builder.Services.AddFiles();
         builder.Services.AddSync();
+        builder.Services.AddUploads();
         builder.Services.AddApiDescription();
     }
 
     static void Map(WebApplication app)
     {
         app.UseHttp();
+        app.UseUploads();
+        app.UseRouting();
         app.UseIdentity();
         app.MapHealth();
         app.MapAudit();
@@ -92,6 +96,7 @@ sealed class ServerHost : IAsyncDisposable
         app.MapAccess();
         app.MapFiles();
         app.MapSync();
+        app.MapUploads();
         app.MapApiDescription();
     }
 

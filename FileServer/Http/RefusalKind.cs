@@ -33,6 +33,7 @@ public sealed record RefusalKind(string Code, string Title, int Status)
     public static readonly RefusalKind PreconditionRequired = new("precondition-required", "This change needs an If-Match header", 428);
     public static readonly RefusalKind TooManyRequests = new("too-many-requests", "Too many requests", 429);
     public static readonly RefusalKind HeadersTooLarge = new("headers-too-large", "The headers are too large", 431);
+    public static readonly RefusalKind ChecksumMismatch = new("checksum-mismatch", "The bytes do not have the checksum that was sent with them", 460);
     public static readonly RefusalKind Internal = new("internal-error", "Something went wrong on the server", 500);
     public static readonly RefusalKind Unavailable = new("unavailable", "Not available for the moment", 503);
     public static readonly RefusalKind QuotaExceeded = new("quota-exceeded", "The quota is used up", 507);

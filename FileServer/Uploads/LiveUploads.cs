@@ -1,0 +1,156 @@
+using FileServer.Http;
+using Microsoft.Extensions.Options;
+
+namespace FileServer.Uploads;
+
+/// <summary>
+/// One request at a time for each upload, and the files of uploads that stay open between their requests. A newcomer takes over: the request that
+/// holds the upload, perhaps for a client that is long gone, is asked to let go.
+/// </summary>
+sealed class LiveUploads(IOptions<UploadsOptions> options, TimeProvider clock) : IAsyncDisposable
+{
+    readonly Lock gate = new();
+    readonly Dictionary<Guid, LiveUpload> uploads = [];
+
+    /// <summary>Waits for the upload's turn.</summary>
+    /// <exception cref="Refusal">The holder did not let go in time.</exception>
+    public async Task<UploadTurn> TakeAsync(Guid id, CancellationToken ct)
+    {
+        var upload = Enter(id);
+        upload.Interrupt();
+        if (await WaitAsync(upload, ct))
+            return new UploadTurn(this, upload);
+        Leave(upload);
+        throw new Refusal(RefusalKind.Locked, "Another request works on this upload. Try again in a moment.") { RetryAfterSeconds = 1 };
+    }
+
+    /// <summary>Keeps the files of a new upload open for its next request.</summary>
+    public async Task KeepAsync(Guid id, UploadSink sink)
+    {
+        await using var turn = await TakeAsync(id, CancellationToken.None);
+        turn.Sink = sink;
+    }
+
+    /// <summary>Closes files that nobody used for so long; and the oldest when there are too many.</summary>
+    public async Task CloseIdleAsync()
+    {
+        List<LiveUpload> idle;
+        lock (gate)
+        {
+            var kept = uploads.Values.Where(upload => upload is { Users: 0, Sink: not null }).OrderBy(upload => upload.LastUsed).ToList();
+            var oldest = clock.GetUtcNow().AddSeconds(-options.Value.KeepOpenSeconds);
+            var surplus = Math.Max(0, kept.Count - options.Value.MaxKeptOpen);
+            idle = [.. kept.Where((upload, place) => place < surplus || upload.LastUsed < oldest)];
+            idle.ForEach(upload => uploads.Remove(upload.Id));
+        }
+        foreach (var upload in idle)
+            await upload.CloseAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        List<LiveUpload> rest;
+        lock (gate)
+        {
+            rest = [.. uploads.Values];
+            uploads.Clear();
+        }
+        foreach (var upload in rest)
+            await upload.CloseAsync();
+    }
+
+    LiveUpload Enter(Guid id)
+    {
+        lock (gate)
+        {
+            if (!uploads.TryGetValue(id, out var upload))
+                uploads.Add(id, upload = new LiveUpload(id));
+            upload.Users++;
+            return upload;
+        }
+    }
+
+    async Task<bool> WaitAsync(LiveUpload upload, CancellationToken ct)
+    {
+        try
+        {
+            return await upload.Turn.WaitAsync(options.Value.LockWaitMilliseconds, ct);
+        }
+        catch
+        {
+            Leave(upload);
+            throw;
+        }
+    }
+
+    internal void Leave(LiveUpload upload)
+    {
+        lock (gate)
+        {
+            upload.LastUsed = clock.GetUtcNow();
+            upload.Users--;
+            if (upload is { Users: 0, Sink: null })
+                uploads.Remove(upload.Id);
+        }
+    }
+}
+
+/// <summary>An upload that some request works on, or whose files are open.</summary>
+sealed class LiveUpload(Guid id)
+{
+    CancellationTokenSource? holder;
+
+    public Guid Id => id;
+
+    public SemaphoreSlim Turn { get; } = new(1);
+
+    /// <summary>Requests that hold the upload or wait for it; guarded by the lock of <see cref="LiveUploads"/>.</summary>
+    public int Users { get; set; }
+
+    public DateTimeOffset LastUsed { get; set; }
+
+    public UploadSink? Sink { get; set; }
+
+    public void Interrupt() => Volatile.Read(ref holder)?.Cancel();
+
+    public CancellationToken Hold()
+    {
+        // Never disposed: it owns no timer, and a newcomer may be about to cancel it.
+        var source = new CancellationTokenSource();
+        Volatile.Write(ref holder, source);
+        return source.Token;
+    }
+
+    public void LetGo() => Volatile.Write(ref holder, null);
+
+    public async Task CloseAsync()
+    {
+        if (Sink is { } sink)
+            await sink.DisposeAsync();
+        Sink = null;
+    }
+}
+
+/// <summary>A request's hold on an upload; ends when it is disposed.</summary>
+sealed class UploadTurn(LiveUploads owner, LiveUpload upload) : IAsyncDisposable
+{
+    /// <summary>A newer request wants the upload.</summary>
+    public CancellationToken Interrupted { get; } = upload.Hold();
+
+    public UploadSink? Sink
+    {
+        get => upload.Sink;
+        set => upload.Sink = value;
+    }
+
+    /// <summary>Closes the files; what is not durable is lost.</summary>
+    public Task CloseAsync() => upload.CloseAsync();
+
+    public ValueTask DisposeAsync()
+    {
+        upload.LetGo();
+        upload.Turn.Release();
+        owner.Leave(upload);
+        return ValueTask.CompletedTask;
+    }
+}
