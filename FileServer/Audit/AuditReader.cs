@@ -29,7 +29,17 @@ sealed class AuditReader(NpgsqlDataSource db)
         """,
         new
         {
-            before, query.ActorId, query.Actor, query.Action, query.ActionPrefix, query.Spaces, query.Node, query.Outcome, query.From, query.To, count,
+            before,
+            query.ActorId,
+            query.Actor,
+            query.Action,
+            query.ActionPrefix,
+            query.Spaces,
+            query.Node,
+            query.Outcome,
+            query.From,
+            query.To,
+            count,
         },
         ct);
 
@@ -64,7 +74,18 @@ sealed class AuditReader(NpgsqlDataSource db)
         """,
         new
         {
-            after, last, query.ActorId, query.Actor, query.Action, query.ActionPrefix, query.Spaces, query.Node, query.Outcome, query.From, query.To, count = ExportPageRows,
+            after,
+            last,
+            query.ActorId,
+            query.Actor,
+            query.Action,
+            query.ActionPrefix,
+            query.Spaces,
+            query.Node,
+            query.Outcome,
+            query.From,
+            query.To,
+            count = ExportPageRows,
         },
         ct);
 }

@@ -36,7 +36,8 @@ public sealed class Refusal(RefusalKind kind, string detail, Exception? cause = 
 
     public static Refusal Conflict(IReadOnlyList<Conflict> conflicts) => new(
         RefusalKind.Conflict,
-        $"{conflicts.Count} operation(s) conflict with the current state; nothing was changed. See 'conflicts'.") { Conflicts = conflicts };
+        $"{conflicts.Count} operation(s) conflict with the current state; nothing was changed. See 'conflicts'.")
+    { Conflicts = conflicts };
 
     public static Refusal NameTaken(string detail) => new(RefusalKind.NameTaken, detail);
 

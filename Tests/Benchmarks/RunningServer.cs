@@ -33,7 +33,7 @@ sealed class RunningServer : IAsyncDisposable
     public static async Task<RunningServer> StartAsync(Workshop workshop, string dataFolder, CancellationToken ct)
     {
         var port = FreePort();
-        var start = new ProcessStartInfo("dotnet", [workshop.Server, "--urls", $"http://127.0.0.1:{port}"]) 
+        var start = new ProcessStartInfo("dotnet", [workshop.Server, "--urls", $"http://127.0.0.1:{port}"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
