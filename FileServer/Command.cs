@@ -58,6 +58,23 @@ static class Command
         return await host.Services.GetRequiredService<Reindex>().RunAsync(Console.Out, settings.Contains(JsonFlag), CancellationToken.None);
     });
 
+    /// <summary>Asks a running server for its readiness: the health check of a container that has no curl.</summary>
+    public static async Task<int> ReadyAsync(string[] address)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(4) };
+        try
+        {
+            using var answer = await http.GetAsync(new Uri(new Uri(address.FirstOrDefault() ?? ServerSettings.DefaultUrl), "/readyz"), CancellationToken.None);
+            await Console.Out.WriteLineAsync(await answer.Content.ReadAsStringAsync(CancellationToken.None));
+            return answer.IsSuccessStatusCode ? Done : Failed;
+        }
+        catch (Exception unreachable) when (unreachable is HttpRequestException or TaskCanceledException or UriFormatException)
+        {
+            await Console.Error.WriteLineAsync(unreachable.Message);
+            return Failed;
+        }
+    }
+
     public static int Help()
     {
         Console.WriteLine(
@@ -68,6 +85,7 @@ static class Command
               FileServer migrate                  bring the database to this program's schema
               FileServer verify [--json]          compare rows, chunk index and packs, bytes included
               FileServer reindex [--json]         make the chunk index anew from the packs alone
+              FileServer ready [URL]              ask a running server whether it is ready (for health checks)
               FileServer admin reset-password USER    set a new password: the first line of standard input, else made up and printed
 
             Environment:

@@ -7,6 +7,7 @@ return args switch
     ["migrate", .. var settings] => await Command.MigrateAsync(settings),
     ["verify", .. var settings] => await Command.VerifyAsync(settings),
     ["reindex", .. var settings] => await Command.ReindexAsync(settings),
+    ["ready", .. var address] => await Command.ReadyAsync(address),
     ["admin", "reset-password", var user, .. var settings] => await Command.ResetPasswordAsync(user, settings),
     [] => await Command.ServeAsync([]),
     [['-', ..], ..] => await Command.ServeAsync(args),
