@@ -1,6 +1,9 @@
+using System.Text.Json.Serialization;
+
 namespace FileServer.Protocol.Contracts;
 
 /// <summary>The kinds of operation that a changeset may hold.</summary>
+[JsonConverter(typeof(WordConverter<OperationKind>))]
 public enum OperationKind
 {
     /// <summary>A new folder: nodeId (new), parentId, name.</summary>
@@ -89,6 +92,7 @@ public sealed record ChangesetResult(ChangesetId Id, long Revision, Guid Epoch, 
 public sealed record Conflict(int Index, NodeId NodeId, string Code, string Detail, Node? Node = null, IReadOnlyList<Digest>? MissingChunks = null);
 
 /// <summary>What a feed entry says.</summary>
+[JsonConverter(typeof(WordConverter<ChangeKind>))]
 public enum ChangeKind
 {
     /// <summary>The node's full state.</summary>

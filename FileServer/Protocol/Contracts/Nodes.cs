@@ -1,6 +1,9 @@
+using System.Text.Json.Serialization;
+
 namespace FileServer.Protocol.Contracts;
 
 /// <summary>What a node is; it never changes during the node's life.</summary>
+[JsonConverter(typeof(WordConverter<NodeKind>))]
 public enum NodeKind
 {
     Folder,
