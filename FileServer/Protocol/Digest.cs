@@ -95,12 +95,11 @@ public sealed class DigestJsonConverter : JsonConverter<Digest>
 {
     public override Digest Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
-        if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.Length == 2 * Digest.Size && !reader.ValueIsEscaped)
+        // A string may lie across two buffers of the body, so it is copied out rather than looked at in place.
+        if (reader.TokenType == JsonTokenType.String && (reader.HasValueSequence ? reader.ValueSequence.Length : reader.ValueSpan.Length) == 2 * Digest.Size && !reader.ValueIsEscaped)
         {
             Span<char> text = stackalloc char[2 * Digest.Size];
-            for (var i = 0; i < text.Length; i++)
-                text[i] = (char)reader.ValueSpan[i];
-            if (Digest.TryParse(text, out var digest))
+            if (reader.CopyString(text) == text.Length && Digest.TryParse(text, out var digest))
                 return digest;
         }
         throw new JsonException("A digest is a string of 64 hex digits.");

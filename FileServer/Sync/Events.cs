@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
+using System.Threading.Channels;
 using FileServer.Access;
 using FileServer.Changes;
 using FileServer.Http;
@@ -34,8 +35,18 @@ sealed class Events(ChangeNotifier notifier, Callers callers, Spaces spaces, IHo
             context.Response.ContentType = "text/event-stream";
             // Proxies that gather answers would hold events back.
             context.Response.Headers["X-Accel-Buffering"] = "no";
-            await using var revisions = notifier.Subscribe(space.Id, ending.Token).GetAsyncEnumerator(ending.Token);
-            await PumpAsync(context, caller, space, revisions, ending.Token);
+            // One item is enough: a newer revision makes an older one pointless.
+            var news = Channel.CreateBounded<RevisionEvent>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
+            var listening = ListenAsync(space, news.Writer, ending.Token);
+            try
+            {
+                await PumpAsync(context, caller, space, news.Reader, ending.Token);
+            }
+            finally
+            {
+                await ending.CancelAsync();
+                await listening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
         catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
@@ -47,39 +58,55 @@ sealed class Events(ChangeNotifier notifier, Callers callers, Spaces spaces, IHo
         }
     }
 
-    async Task PumpAsync(HttpContext context, Caller caller, SpaceRow space, IAsyncEnumerator<RevisionEvent> revisions, CancellationToken ct)
+    async Task ListenAsync(SpaceRow space, ChannelWriter<RevisionEvent> news, CancellationToken ct)
+    {
+        try
+        {
+            await foreach (var revision in notifier.Subscribe(space.Id, ct))
+                news.TryWrite(revision);
+        }
+        finally
+        {
+            news.TryComplete();
+        }
+    }
+
+    async Task PumpAsync(HttpContext context, Caller caller, SpaceRow space, ChannelReader<RevisionEvent> news, CancellationToken ct)
     {
         var body = context.Response.BodyWriter;
         var expires = (await context.AuthenticateAsync(AccessTokens.Scheme)).Properties?.ExpiresUtc;
         var heartbeat = TimeSpan.FromSeconds(Math.Min(options.Value.HeartbeatSeconds, options.Value.RecheckSeconds));
         var checkedAt = clock.GetTimestamp();
-        var next = revisions.MoveNextAsync().AsTask();
-        while (true)
+        while (await WaitAsync(news, heartbeat, ct))
         {
-            using (var pause = CancellationTokenSource.CreateLinkedTokenSource(ct))
-            {
-                var first = await Task.WhenAny(next, Task.Delay(heartbeat, clock, pause.Token));
-                await pause.CancelAsync();
-                ct.ThrowIfCancellationRequested();
-                if (first == next && !await next)
-                    return;
-            }
             if (clock.GetElapsedTime(checkedAt) >= heartbeat)
             {
                 if (expires <= clock.GetUtcNow() || !await StillAllowedAsync(context, caller, space, ct))
                     return;
                 checkedAt = clock.GetTimestamp();
             }
-            if (next.IsCompleted)
-            {
-                Append(body, revisions.Current);
-                next = revisions.MoveNextAsync().AsTask();
-            }
+            if (news.TryRead(out var revision))
+                Append(body, revision);
             else
                 BuffersExtensions.Write(body, ": alive\n\n"u8);
-            var flushed = await body.FlushAsync(ct);
-            if (flushed.IsCompleted)
+            if ((await body.FlushAsync(ct)).IsCompleted)
                 return;
+        }
+    }
+
+    /// <summary>Until there is news, or it is time to say that the stream is alive.</summary>
+    /// <returns>False when there will be no more news.</returns>
+    async Task<bool> WaitAsync(ChannelReader<RevisionEvent> news, TimeSpan heartbeat, CancellationToken ct)
+    {
+        using var pause = new CancellationTokenSource(heartbeat, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(pause.Token, ct);
+        try
+        {
+            return await news.WaitToReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (pause.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            return true;
         }
     }
 
