@@ -21,6 +21,31 @@ public sealed class PasswordTests
     }
 
     [Fact]
+    public async Task An_account_that_does_not_exist_costs_the_same_time()
+    {
+        using var hasher = new PasswordHasher(Options.Create(new IdentityOptions()));
+        var hash = await hasher.HashAsync("correct horse battery", Ct);
+        List<double> known = [];
+        List<double> unknown = [];
+        // Taken in turns, so that whatever else the machine does falls on both.
+        for (var i = 0; i < 9; i++)
+        {
+            known.Add(await TimeAsync(hash));
+            unknown.Add(await TimeAsync(null));
+        }
+        Assert.InRange(Median(unknown) / Median(known), 0.4, 2.5);
+
+        async Task<double> TimeAsync(string? phc)
+        {
+            var start = TimeProvider.System.GetTimestamp();
+            await hasher.VerifyAsync("a wrong password", phc, Ct);
+            return TimeProvider.System.GetElapsedTime(start).TotalMilliseconds;
+        }
+
+        static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+    }
+
+    [Fact]
     public async Task Composed_and_decomposed_characters_are_one_password()
     {
         using var hasher = new PasswordHasher(1000, 1, 10);
