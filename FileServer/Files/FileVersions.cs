@@ -4,13 +4,14 @@ using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;
 using FileServer.Protocol.Contracts;
+using FileServer.Storage;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace FileServer.Files;
 
 /// <summary>The contents that a file has had, for those who may read it.</summary>
-sealed class FileVersions(NpgsqlDataSource db, AccessCheck access, IOptions<DownloadOptions> options)
+sealed class FileVersions(NpgsqlDataSource db, AccessCheck access, ContentReader reader, IOptions<DownloadOptions> options)
 {
     /// <summary>A page of versions, the newest first.</summary>
     public async Task<Page<FileVersion>> ListAsync(HttpContext context, Caller caller, SpaceId space, NodeId file, int? limit, string? cursor, CancellationToken ct)
@@ -70,6 +71,16 @@ sealed class FileVersions(NpgsqlDataSource db, AccessCheck access, IOptions<Down
             """;
         return await connection.QuerySingleOrDefaultAsync<DownloadRow>(sql, new { space, file, version }, ct)
             ?? throw Refusal.NotFound(version is null ? "file" : "version");
+    }
+
+    /// <summary>The ordered chunks of a version: what a client needs to fetch only those that it lacks.</summary>
+    public async Task<ChunkList> ChunksAsync(Caller caller, SpaceId space, NodeId file, int number, CancellationToken ct)
+    {
+        DownloadRow version;
+        await using (var connection = await db.OpenConnectionAsync(ct))
+            version = await ToSendAsync(connection, caller, space, file, number, ct);
+        var map = await reader.MapAsync(db, space, version.ChunkList, ct);
+        return new ChunkList(version.ContentId, version.Size, map.Chunks);
     }
 
     static int Number(string position) => int.TryParse(position, out var number) ? number : throw Paging.Invalid();

@@ -40,6 +40,7 @@ static class Reading
         nodes.MapMethods("/content", GetOrHead, GetContent).WithSummary("The bytes of the current or a named version").Requires("read on the file");
         nodes.MapGet("/versions", GetVersions).WithSummary("The versions of a file, newest first").Requires("read on the file");
         nodes.MapGet("/versions/{number:int}", GetVersion).WithSummary("One version").Requires("read on the file");
+        nodes.MapGet("/versions/{number:int}/chunks", GetChunks).WithSummary("The ordered chunks of a version").Requires("read on the file");
         nodes.MapGet("/history", GetHistory).WithSummary("The states that a node has had, newest first").Requires("list on the node");
     }
 
@@ -56,7 +57,10 @@ static class Reading
         var node = way[^1];
         if (context.Request.Query.ContainsKey("stat"))
             return Results.Ok(await listings.NodeAsync(caller, inSpace.Id, node.Id, ct));
-        if (slash || names.Count == 0)
+        // A folder's address ends with a slash and a file's does not; each is nothing at the other's.
+        if (node.Kind == NodeKind.Folder != (slash || names.Count == 0))
+            throw Refusal.NotFound("node");
+        if (node.Kind == NodeKind.Folder)
             return Results.Ok(await listings.ChildrenAsync(context, caller, inSpace.Id, node.Id, limit, cursor, ct));
         var file = await versions.ToSendAsync(connection, caller, inSpace.Id, node.Id, version: null, ct);
         await connection.CloseAsync();
@@ -93,6 +97,9 @@ static class Reading
     static async Task<FileVersion> GetVersion(
         string space, Guid node, int number, Caller caller, Spaces spaces, FileVersions versions, CancellationToken ct) =>
         await versions.OneAsync(caller, (await spaces.ResolveAsync(caller, space, ct)).Id, new NodeId(node), number, ct);
+
+    static async Task<ChunkList> GetChunks(string space, Guid node, int number, Caller caller, Spaces spaces, FileVersions versions, CancellationToken ct) =>
+        await versions.ChunksAsync(caller, (await spaces.ResolveAsync(caller, space, ct)).Id, new NodeId(node), number, ct);
 
     static async Task<Page<NodeState>> GetHistory(
         HttpContext context, string space, Guid node, int? limit, string? cursor, Caller caller, Spaces spaces, NodeStates states, CancellationToken ct) =>
