@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace FileServer.Storage;
 
 /// <summary>The shared packs that small contents are appended to, one per space that is written to. Seals them when they are full or idle, and at shutdown.</summary>
-sealed class OpenPacks(PackFiles files, PackRows rows, IOptions<StorageOptions> options, TimeProvider clock, ILogger<OpenPacks> logger)
+sealed partial class OpenPacks(PackFiles files, PackRows rows, IOptions<StorageOptions> options, TimeProvider clock, ILogger<OpenPacks> logger)
     : BackgroundService
 {
     readonly ConcurrentDictionary<SpaceId, PackAppender> appenders = new();
@@ -28,7 +28,14 @@ sealed class OpenPacks(PackFiles files, PackRows rows, IOptions<StorageOptions> 
     {
         await base.StopAsync(cancellationToken);
         closed = true;
-        await SealAllAsync();
+        try
+        {
+            await SealAllAsync();
+        }
+        catch (Refusal refused)
+        {
+            Log.NotSealed(logger, refused);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -46,4 +53,10 @@ sealed class OpenPacks(PackFiles files, PackRows rows, IOptions<StorageOptions> 
     }
 
     PackAppender Appender(SpaceId space) => appenders.GetOrAdd(space, id => new PackAppender(id, files, rows, options, clock, logger));
+
+    static partial class Log
+    {
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Not every open pack could be sealed; the next start does it")]
+        public static partial void NotSealed(ILogger logger, Exception exception);
+    }
 }

@@ -105,23 +105,15 @@ sealed class PackFiles(IOptions<StorageOptions> options, Durable durable, TimePr
         durable.SyncFolder(folder);
     }
 
-    /// <summary>Removes a file whose sync failed, under whichever name it stands. What cannot be removed is found by the sweep.</summary>
+    /// <summary>Removes a file whose sync failed, under whichever name it stands.</summary>
     public void Abandon(SpaceId space, PackId pack)
     {
-        foreach (var path in (string[])[StagingPath(pack), PackPath(space, pack)])
-        {
-            try
-            {
-                durable.Remove(path);
-            }
-            catch (DurableException)
-            {
-                // The disk is in trouble already; its first error is the one to tell.
-            }
-        }
+        RemoveStaged(pack);
+        TryRemove(PackPath(space, pack));
     }
 
-    public void RemoveStaged(PackId pack) => durable.Remove(StagingPath(pack));
+    /// <summary>Removes staged bytes, if there are any. What cannot be removed now is found by the sweep.</summary>
+    public void RemoveStaged(PackId pack) => TryRemove(StagingPath(pack));
 
     /// <summary>Removes a pack's bytes for good.</summary>
     public void RemovePack(SpaceId space, PackId pack) => durable.Remove(PackPath(space, pack));
@@ -207,6 +199,18 @@ sealed class PackFiles(IOptions<StorageOptions> options, Durable durable, TimePr
         if (trailer.FileLength != length)
             throw new PackDamagedException($"The pack has {length} bytes, its footer says {trailer.FileLength}.");
         return PackFooter.Decode(trailer, ReadExactly(file, PackFormat.HeaderSize + trailer.BodyLength, (int)trailer.EntriesLength));
+    }
+
+    void TryRemove(string path)
+    {
+        try
+        {
+            durable.Remove(path);
+        }
+        catch (DurableException)
+        {
+            // Left-overs cost space, not correctness; whoever removes one has something more important to tell.
+        }
     }
 
     /// <exception cref="PackDamagedException">The file ends before.</exception>
