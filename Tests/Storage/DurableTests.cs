@@ -46,6 +46,7 @@ public sealed class DurableTests : IDisposable
         var start = new ProcessStartInfo("/usr/bin/strace", ["-f", "-qq", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "-o", "/dev/null", program, "-explicit", "only", "-method", "Tests.Storage.DurableTests.Syncs_under_strace"])
         {
             RedirectStandardOutput = true,
+            UseShellExecute = false,
             Environment = { ["FILESHARE_TEST_SYNC"] = folder["file"] },
         };
         using var process = Process.Start(start)!;
