@@ -61,6 +61,12 @@ sealed class Progress : ITransferWatch, IDisposable
     public void Dispose()
     {
         timer?.Dispose();
+        Clear();
+    }
+
+    /// <summary>Takes the line away, so that a remark can stand in its place.</summary>
+    public void Clear()
+    {
         lock (gate)
         {
             if (shown)

@@ -82,6 +82,7 @@ static class TransferCommands
         if (item.IsFolder)
         {
             var result = await new FolderUpload(run.Api, run.Settings.Folder, run.Clock, progress).RunAsync(item.Local, item.Remote, ct);
+            progress.Clear();
             return Report(run, new Deed("put", item.Local, item.Remote.ToString()), result);
         }
         Node? node;
@@ -92,6 +93,7 @@ static class TransferCommands
         }
         else
             node = await new Upload(run.Api, run.Settings.Folder, run.Clock, progress).RunAsync(item.Local, item.Remote, ct);
+        progress.Clear();
         if (node is null)
             run.Tell(new Deed("put", item.Local, item.Remote.ToString()));
         else if (run.Output.Json)
@@ -141,11 +143,16 @@ static class TransferCommands
         if (run.Would(dryRun, deed))
             return true;
         if (node.Kind == NodeKind.Folder)
-            return Report(run, deed, await new FolderDownload(run.Api, run.Clock, progress).RunAsync(source.Space, node, place, ct));
+        {
+            var result = await new FolderDownload(run.Api, run.Clock, progress).RunAsync(source.Space, node, place, ct);
+            progress.Clear();
+            return Report(run, deed, result);
+        }
         node = await FileAsync(run, source, version, ct);
         if (Path.GetDirectoryName(Path.GetFullPath(place)) is { } folder && target.EndsWith(Path.DirectorySeparatorChar))
             Directory.CreateDirectory(folder);
         await new Download(run.Api, run.Clock, progress).RunAsync(source.Space, node, place, ct);
+        progress.Clear();
         if (run.Output.Json)
             run.Output.Value(Entry.Of(place, node), CommandJson.Default.Entry);
         else
