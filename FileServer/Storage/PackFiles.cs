@@ -146,17 +146,16 @@ sealed class PackFiles(IOptions<StorageOptions> options, Durable durable, TimePr
         }
     }
 
-    /// <summary>Refuses when so many more bytes would eat into the reserve. The disk is asked four times a second at most.</summary>
+    /// <summary>Refuses when so many more bytes would eat into the reserve. While there is enough, the disk is asked four times a second at most.</summary>
     /// <exception cref="Refusal">The disk is full.</exception>
     public void RequireSpace(long bytes)
     {
         lock (spaceGate)
         {
-            var now = clock.GetUtcNow();
-            if (now - spaceCheckedAt > SpaceCheckLifetime)
+            if (clock.GetUtcNow() - spaceCheckedAt > SpaceCheckLifetime || freeBytes - bytes < options.Value.ReserveBytes)
             {
                 freeBytes = new DriveInfo(root).AvailableFreeSpace;
-                spaceCheckedAt = now;
+                spaceCheckedAt = clock.GetUtcNow();
             }
             if (freeBytes - bytes < options.Value.ReserveBytes)
                 throw Refusal.StorageFull();
