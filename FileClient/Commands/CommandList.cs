@@ -26,6 +26,8 @@ static class CommandList
         HistoryCommands.Restore(cli),
         HistoryCommands.Trash(cli),
         AccessCommands.Build(cli),
+        SyncCommands.Build(cli),
+        SyncCommands.Verify(cli),
         AuditCommands.Build(cli),
         ApiCommand.Build(cli),
         AdminCommands.Build(cli),

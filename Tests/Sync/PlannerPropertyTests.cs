@@ -86,7 +86,7 @@ public sealed class PlannerPropertyTests
             }
             AssertEqualTrees(broken);
             if (whole.Plan().Problems.Count == 0 && broken.Plan().Problems.Count == 0)
-                Assert.Equal(Contents(whole.L).Order(), Contents(broken.L).Order());
+                Assert.Equal(Contents(whole.L).Distinct().Order(), Contents(broken.L).Distinct().Order());
         }),
         iter: Cases, threads: 1);
 

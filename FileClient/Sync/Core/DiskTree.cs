@@ -32,4 +32,5 @@ sealed record DiskEntry(int Parent, string DiskName, string Name, NodeKind Kind,
 }
 
 /// <summary>A node as it stood on the disk when it was last seen.</summary>
-sealed record KnownEntry(NodeId Id, NodeId Parent, string DiskName, NodeKind Kind, Signature Signature, Digest? Content, string? Target);
+/// <param name="Racy">It changed so shortly before it was looked at that a later change may show the same times: read it again.</param>
+sealed record KnownEntry(NodeId Id, NodeId Parent, string DiskName, NodeKind Kind, Signature Signature, Digest? Content, string? Target, bool Racy = false);

@@ -39,7 +39,7 @@ sealed partial class Merge
     }
 
     bool MayMove(Item item, Entry there) =>
-        LocalParent(item) == SyncedParent(item) ? there.Permits.HasFlag(Permits.Write) : there.Permits.HasFlag(Permits.Delete);
+        LocalParent(item) == SyncedParent(item) ? there.Permits.HasFlag(Permits.Write) : there.Permits.HasFlag(Permits.Write | Permits.Delete);
 
     void Split(Item item)
     {

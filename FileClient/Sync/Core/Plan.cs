@@ -31,6 +31,9 @@ sealed record PlanOptions
     /// <summary>Nodes that wait (quota, lock, in use), with the reason; nothing is done about them.</summary>
     public IReadOnlyDictionary<NodeId, string> Waiting { get; init; } = new Dictionary<NodeId, string>();
 
+    /// <summary>The folder did not hold still while it was scanned: what was not seen may still be there.</summary>
+    public bool HoldDeletes { get; init; }
+
     /// <summary>The mass-delete brake.</summary>
     public BrakeLimits Brake { get; init; } = new();
 }

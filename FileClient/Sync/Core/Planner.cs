@@ -12,12 +12,12 @@ static class Planner
     {
         if (IsQuiet(synced, local, remote))
             return Plan.Nothing;
-        var merge = new Merge(synced, local, remote, options, holdLocalDeletes: false, holdRemoteDeletes: false);
+        var merge = new Merge(synced, local, remote, options, holdLocalDeletes: false, options.HoldDeletes);
         merge.Run();
         var (holdLocal, holdRemote, brakes) = MassDelete.Check(merge, synced, local, options.Brake);
         if (brakes.Count > 0)
         {
-            merge = new Merge(synced, local, remote, options, holdLocal, holdRemote);
+            merge = new Merge(synced, local, remote, options, holdLocal, holdRemote || options.HoldDeletes);
             merge.Run();
         }
         return Emit.From(merge) with { Brakes = brakes };

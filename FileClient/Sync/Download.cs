@@ -1,0 +1,209 @@
+using System.Buffers;
+using FileClient.Api;
+using FileClient.Sync.Core;
+using FileClient.Sync.Disk;
+using FileClient.Sync.State;
+using FileClient.Terminal;
+using FileServer.Protocol;
+using FileServer.Protocol.Contracts;
+using Microsoft.Win32.SafeHandles;
+
+namespace FileClient.Sync;
+
+/// <summary>
+/// Fetches new bytes into the staging folder, checks them against their content id, makes a whole batch durable with one call, and only then puts the
+/// files at their places. Small files come many in one stream; of large ones only the chunks that this machine has nowhere.
+/// </summary>
+sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition transition, SyncReport report)
+{
+    const int SmallFile = 1024 * 1024, BatchFiles = 1000, Streams = 2;
+    const long BatchBytes = 16 * 1024 * 1024;
+
+    readonly Lock gate = new();
+    readonly List<(Step Step, string Staged)> staged = [];
+    int number;
+
+    public async Task RunAsync(IReadOnlyList<Step> steps, CancellationToken ct)
+    {
+        var byContent = work.State.Known.Values.Where(static known => known is { Kind: NodeKind.File, Content: not null }).DistinctBy(static known => known.Content).ToDictionary(static known => known.Content!.Value);
+        var small = new List<Step>();
+        var large = new List<Step>();
+        foreach (var step in steps)
+        {
+            if (step.Goal.Content == ContentId.Empty)
+                Stage(step, []);
+            else if (step.Goal.Size >= SmallFile)
+                large.Add(step);
+            else if (!(byContent.TryGetValue(step.Goal.Content!.Value, out var twin) && StageCopy(step, twin)))
+                small.Add(step);
+        }
+        await SmallAsync(small, ct);
+        PlaceAll();
+        foreach (var step in large)
+        {
+            await LargeAsync(step, ct);
+            PlaceAll();
+        }
+        work.State.Save();
+    }
+
+    async Task SmallAsync(List<Step> steps, CancellationToken ct)
+    {
+        var batches = Batches(steps).ToList();
+        // Each round brings as many batches as streams, then places them: a broken run keeps what it had placed.
+        for (var from = 0; from < batches.Count; from += 2 * Streams)
+        {
+            await Parallel.ForEachAsync(
+                batches.Skip(from).Take(2 * Streams),
+                new ParallelOptions { MaxDegreeOfParallelism = Streams, CancellationToken = ct },
+                async (batch, token) => await BatchAsync(batch, token));
+            PlaceAll();
+        }
+    }
+
+    static IEnumerable<List<Step>> Batches(List<Step> steps)
+    {
+        List<Step> batch = [];
+        long bytes = 0;
+        foreach (var step in steps)
+        {
+            if (batch.Count >= BatchFiles || bytes >= BatchBytes)
+            {
+                yield return batch;
+                (batch, bytes) = ([], 0);
+            }
+            batch.Add(step);
+            bytes += step.Goal.Size;
+        }
+        if (batch.Count > 0)
+            yield return batch;
+    }
+
+    async Task BatchAsync(List<Step> batch, CancellationToken ct)
+    {
+        using var contents = await api.ContentsAsync(link.Space.ToString(), [.. batch.Select(static step => new ContentsItem(step.Id, step.Goal.Version))], ct);
+        var buffer = ArrayPool<byte>.Shared.Rent(SmallFile);
+        try
+        {
+            foreach (var step in batch)
+            {
+                var header = await contents.NextAsync(ct) ?? throw ApiException.Protocol("The contents stream ended early.");
+                if (header.NodeId != step.Id)
+                    throw ApiException.Protocol("The contents stream is out of order.");
+                if (header.Status != ContentFrameStatus.Ok || header.Length != step.Goal.Size)
+                {
+                    Fail(step, header.Status == ContentFrameStatus.Unavailable ? "damaged" : "changed-meanwhile", "The server cannot send this version now.");
+                    continue;
+                }
+                var bytes = buffer.AsMemory(0, (int)header.Length);
+                for (var done = 0; done < bytes.Length;)
+                    done += await contents.ReadAsync(bytes[done..], ct);
+                lock (gate)
+                    report.BytesDown += bytes.Length;
+                if (Matches(bytes, step.Goal))
+                    Stage(step, bytes.Span);
+                else
+                    Fail(step, "damaged", "The bytes that arrived are not those that the server promised.");
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    static bool Matches(ReadOnlyMemory<byte> bytes, Entry goal) => ContentId.Of(bytes.Length, [.. ChunkSplitter.Split(bytes)]) == goal.Content;
+
+    void Fail(Step step, string code, string reason)
+    {
+        lock (gate)
+            report.Problems.Add(new SyncProblem(step.Goal.Name, code, reason));
+    }
+
+    // Row 17: the same bytes are on this disk already.
+    bool StageCopy(Step step, KnownEntry twin)
+    {
+        if (twin.Signature.Size != step.Goal.Size)
+            return false;
+        using var file = Posix.OpenFile(work.Folder.Root, work.PathOf(twin.Id), out _);
+        if (file is null)
+            return false;
+        var bytes = new byte[step.Goal.Size];
+        if (RandomAccess.Read(file, bytes, 0) != bytes.Length || !Matches(bytes, step.Goal))
+            return false;
+        Stage(step, bytes);
+        return true;
+    }
+
+    void Stage(Step step, ReadOnlySpan<byte> bytes)
+    {
+        var (name, file) = Create();
+        using (file)
+        {
+            RandomAccess.Write(file, bytes, 0);
+            Finish(file, step.Goal);
+        }
+        lock (gate)
+            staged.Add((step, name));
+    }
+
+    (string Name, SafeFileHandle File) Create()
+    {
+        var name = $"d-{Interlocked.Increment(ref number)}";
+        var file = Posix.CreateFile(work.Folder.Staging, name, out var error);
+        if (file is null && error == Posix.Exists && Posix.RemoveFile(work.Folder.Staging, name) == 0)
+            file = Posix.CreateFile(work.Folder.Staging, name, out error);
+        return (name, file ?? throw new IOException($"No file can be made in the staging folder: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(error)}."));
+    }
+
+    static void Finish(SafeFileHandle file, Entry goal)
+    {
+        Posix.SetMode(file, FileBits.For(goal.Executable));
+        Posix.SetModified(file, goal.Modified);
+    }
+
+    /// <summary>One call makes all staged files durable; then they get their places.</summary>
+    void PlaceAll()
+    {
+        if (staged.Count == 0)
+            return;
+        if (Posix.SyncFileSystem(work.Folder.Staging) is not 0 and var error)
+            throw new IOException($"The disk did not take the bytes: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(error)}.");
+        var replaced = staged.Where(static item => item.Step.Kind == StepKind.LocalReplace).ToList();
+        work.State.AddIntents([.. replaced.Select(item => new Intent(
+            Guid.CreateVersion7().ToString("N"), "replace", item.Step.Id, work.PathOf(item.Step.Id), item.Staged, Stat.Of(work.Folder.Staging, item.Staged, out _)?.Signature.Inode ?? 0))]);
+        foreach (var (step, name) in staged)
+            transition.Try(step, () => transition.Place(step, name, step.Goal.Content!.Value));
+        foreach (var (_, name) in staged)
+            Posix.RemoveFile(work.Folder.Staging, name);
+        staged.Clear();
+        work.State.Save();
+        if (replaced.Count > 0)
+            work.State.ClearIntents();
+    }
+
+    async Task LargeAsync(Step step, CancellationToken ct)
+    {
+        try
+        {
+            var list = await api.ChunksAsync(link.Space.ToString(), step.Id, step.Goal.Version, ct);
+            if (ContentId.Of(list.Size, list.Chunks) != step.Goal.Content || list.Size != step.Goal.Size || list.Chunks.Sum(static chunk => (long)chunk.Size) != list.Size)
+            {
+                Fail(step, "damaged", "The chunk list that arrived is not the one that the server promised.");
+                return;
+            }
+            var (name, file) = Create();
+            using (file)
+            {
+                await new ChunkAssembly(api, work, link, step, list.Chunks, report).FillAsync(file, ct);
+                Finish(file, step.Goal);
+            }
+            work.State.SetChunks([(list.ContentId, list.Chunks)]);
+            staged.Add((step, name));
+        }
+        catch (ApiException gone) when (gone.Exit is ExitCode.NotFound or ExitCode.Integrity)
+        {
+            Fail(step, "changed-meanwhile", gone.Message);
+        }
+    }
+}

@@ -1,0 +1,275 @@
+using FileClient.Sync.Core;
+using FileServer.Protocol;
+using FileServer.Protocol.Contracts;
+
+namespace FileClient.Sync.State;
+
+/// <summary>A local rename that was begun: after a crash it tells our own doing from the user's.</summary>
+/// <param name="Kind">park, trash, replace or move.</param>
+/// <param name="Source">Path below the folder, before.</param>
+/// <param name="Target">Path below the folder, after.</param>
+/// <param name="Inode">The inode that is on its way.</param>
+sealed record Intent(string Id, string Kind, NodeId Node, string Source, string Target, ulong Inode);
+
+/// <summary>
+/// What a sync folder remembers: the agreed tree, the server's tree and what stands on the disk. Kept in memory, changes are written in one transaction.
+/// </summary>
+sealed class SyncState : IDisposable
+{
+    readonly StateDb db;
+    readonly Dictionary<NodeId, Entry> synced = [], remote = [];
+    readonly Dictionary<NodeId, KnownEntry> known = [];
+    readonly HashSet<NodeId> touched = [], touchedLocal = [];
+    readonly Dictionary<string, string> meta = [];
+    readonly HashSet<string> touchedMeta = [];
+
+    SyncState(StateDb db) => this.db = db;
+
+    public IReadOnlyDictionary<NodeId, Entry> Synced => synced;
+
+    public IReadOnlyDictionary<NodeId, Entry> Remote => remote;
+
+    public IReadOnlyDictionary<NodeId, KnownEntry> Known => known;
+
+    public static SyncState Open(string path)
+    {
+        var state = new SyncState(StateDb.Open(path));
+        state.Load();
+        return state;
+    }
+
+    void Load()
+    {
+        using (var rows = new Statement(db.Handle, "select key, value from meta"))
+            while (rows.Read())
+                meta[rows.Text(0)] = rows.Text(1);
+        using (var rows = new Statement(db.Handle, $"select {Rows.EntryColumns} from synced"))
+            while (rows.Read())
+            {
+                var entry = Rows.Entry(rows);
+                synced[entry.Id] = remote[entry.Id] = entry;
+            }
+        using (var rows = new Statement(db.Handle, $"select {Rows.EntryColumns} from remote"))
+            while (rows.Read())
+            {
+                if (rows.Long(2) < 0)
+                    remote.Remove(rows.Node(0));
+                else
+                    remote[rows.Node(0)] = Rows.Entry(rows);
+            }
+        using (var rows = new Statement(db.Handle, $"select {Rows.LocalColumns} from local"))
+            while (rows.Read())
+            {
+                var entry = Rows.Known(rows);
+                known[entry.Id] = entry;
+            }
+    }
+
+    public string? Meta(string key) => meta.GetValueOrDefault(key);
+
+    public void SetMeta(string key, string? value)
+    {
+        if (meta.GetValueOrDefault(key) == value)
+            return;
+        if (value is null)
+            meta.Remove(key);
+        else
+            meta[key] = value;
+        touchedMeta.Add(key);
+    }
+
+    public void SetSynced(Entry entry)
+    {
+        synced[entry.Id] = entry;
+        touched.Add(entry.Id);
+    }
+
+    public void ForgetSynced(NodeId id)
+    {
+        if (synced.Remove(id))
+            touched.Add(id);
+    }
+
+    public void SetRemote(Entry entry)
+    {
+        remote[entry.Id] = entry;
+        touched.Add(entry.Id);
+    }
+
+    public void ForgetRemote(NodeId id)
+    {
+        if (remote.Remove(id))
+            touched.Add(id);
+    }
+
+    public void SetKnown(KnownEntry entry)
+    {
+        if (known.TryGetValue(entry.Id, out var before) && before == entry)
+            return;
+        known[entry.Id] = entry;
+        touchedLocal.Add(entry.Id);
+    }
+
+    public void ForgetKnown(NodeId id)
+    {
+        if (known.Remove(id))
+            touchedLocal.Add(id);
+    }
+
+    /// <summary>Nothing is agreed any more: the next comparison unites both sides and deletes nothing.</summary>
+    public void ForgetAgreement()
+    {
+        touched.UnionWith(synced.Keys);
+        touched.UnionWith(remote.Keys);
+        synced.Clear();
+        remote.Clear();
+    }
+
+    /// <summary>Writes all changes since the last call, or none of them.</summary>
+    public void Save()
+    {
+        if (touched.Count + touchedLocal.Count + touchedMeta.Count == 0)
+            return;
+        db.Transact(() =>
+        {
+            SaveTrees();
+            SaveKnown();
+            SaveMeta();
+        });
+        touched.Clear();
+        touchedLocal.Clear();
+        touchedMeta.Clear();
+    }
+
+    void SaveTrees()
+    {
+        if (touched.Count == 0)
+            return;
+        using var putSynced = new Statement(db.Handle, $"replace into synced ({Rows.EntryColumns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        using var dropSynced = new Statement(db.Handle, "delete from synced where id = ?");
+        using var putRemote = new Statement(db.Handle, $"replace into remote ({Rows.EntryColumns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        using var dropRemote = new Statement(db.Handle, "delete from remote where id = ?");
+        foreach (var id in touched)
+        {
+            var agreed = synced.GetValueOrDefault(id);
+            var there = remote.GetValueOrDefault(id);
+            if (agreed is not null)
+                Rows.Write(putSynced, agreed);
+            else
+                dropSynced.Bind(1, id).Run();
+            if (agreed is null ? there is null : agreed.Equals(there))
+                dropRemote.Bind(1, id).Run();
+            else if (there is null)
+                Rows.WriteGone(putRemote, id);
+            else
+                Rows.Write(putRemote, there);
+        }
+    }
+
+    void SaveKnown()
+    {
+        if (touchedLocal.Count == 0)
+            return;
+        using var put = new Statement(db.Handle, $"replace into local ({Rows.LocalColumns}) values (?, ?, ?, ?, ?, ?, ?, ?)");
+        using var drop = new Statement(db.Handle, "delete from local where id = ?");
+        foreach (var id in touchedLocal)
+        {
+            if (known.TryGetValue(id, out var entry))
+                Rows.Write(put, entry);
+            else
+                drop.Bind(1, id).Run();
+        }
+    }
+
+    void SaveMeta()
+    {
+        using var put = new Statement(db.Handle, "replace into meta (key, value) values (?, ?)");
+        using var drop = new Statement(db.Handle, "delete from meta where key = ?");
+        foreach (var key in touchedMeta)
+        {
+            if (meta.TryGetValue(key, out var value))
+                put.Bind(1, key).Bind(2, value).Run();
+            else
+                drop.Bind(1, key).Run();
+        }
+    }
+
+    /// <summary>The chunks of a content that has several; null if they are not known here.</summary>
+    public IReadOnlyList<ChunkRef>? Chunks(Digest content)
+    {
+        using var read = new Statement(db.Handle, "select list from chunks where content = ?");
+        read.Bind(1, content);
+        return read.Read() ? ChunkListCodec.DecodeEntries(read.Bytes(0)) : null;
+    }
+
+    /// <summary>Every known content with several chunks.</summary>
+    public List<(Digest Content, IReadOnlyList<ChunkRef> Chunks)> AllChunks()
+    {
+        List<(Digest, IReadOnlyList<ChunkRef>)> lists = [];
+        using var read = new Statement(db.Handle, "select content, list from chunks");
+        while (read.Read())
+            lists.Add((read.DigestOrNull(0)!.Value, ChunkListCodec.DecodeEntries(read.Bytes(1))));
+        return lists;
+    }
+
+    public void SetChunks(IReadOnlyCollection<(Digest Content, IReadOnlyList<ChunkRef> Chunks)> lists)
+    {
+        if (lists.Count == 0)
+            return;
+        db.Transact(() =>
+        {
+            using var put = new Statement(db.Handle, "replace into chunks (content, list) values (?, ?)");
+            foreach (var (content, chunks) in lists)
+                put.Bind(1, content).Bind(2, ChunkListCodec.EncodeEntries(chunks)).Run();
+        });
+    }
+
+    /// <summary>Drops the chunk lists that no local file has any more.</summary>
+    public void SweepChunks() => db.Execute("delete from chunks where content not in (select content from local where content is not null)");
+
+    public List<Intent> Intents()
+    {
+        List<Intent> intents = [];
+        using var read = new Statement(db.Handle, "select id, kind, node, source, target, inode from intents order by id desc");
+        while (read.Read())
+            intents.Add(new Intent(read.Text(0), read.Text(1), read.Node(2), read.Text(3), read.Text(4), (ulong)read.Long(5)));
+        return intents;
+    }
+
+    public void AddIntents(IReadOnlyCollection<Intent> intents)
+    {
+        if (intents.Count == 0)
+            return;
+        db.Transact(() =>
+        {
+            using var put = new Statement(db.Handle, "replace into intents (id, kind, node, source, target, inode) values (?, ?, ?, ?, ?, ?)");
+            foreach (var intent in intents)
+                put.Bind(1, intent.Id).Bind(2, intent.Kind).Bind(3, intent.Node).Bind(4, intent.Source).Bind(5, intent.Target).Bind(6, (long)intent.Inode).Run();
+        });
+    }
+
+    public void ClearIntents() => db.Execute("delete from intents");
+
+    public List<byte[]> Outbox()
+    {
+        List<byte[]> bodies = [];
+        using var read = new Statement(db.Handle, "select body from outbox order by id");
+        while (read.Read())
+            bodies.Add(read.Bytes(0).ToArray());
+        return bodies;
+    }
+
+    public void AddToOutbox(ChangesetId id, byte[] body)
+    {
+        using var put = new Statement(db.Handle, "replace into outbox (id, body) values (?, ?)");
+        put.Bind(1, id.ToString()).Bind(2, body).Run();
+    }
+
+    public void RemoveFromOutbox(ChangesetId id)
+    {
+        using var drop = new Statement(db.Handle, "delete from outbox where id = ?");
+        drop.Bind(1, id.ToString()).Run();
+    }
+
+    public void Dispose() => db.Dispose();
+}

@@ -1,0 +1,53 @@
+using FileClient.Sync.Disk;
+using Microsoft.Win32.SafeHandles;
+
+namespace FileClient.Sync;
+
+/// <summary>The local trash of one run: what the server or another client deleted or replaced, below its old path.</summary>
+sealed class Trash(SyncFolder folder, string run) : IDisposable
+{
+    readonly Dictionary<string, SafeFileHandle> folders = [];
+
+    /// <summary>Moves an entry into the trash; nothing is ever replaced there.</summary>
+    /// <returns>Where it is now.</returns>
+    public (SafeFileHandle Folder, string Name) Take(SafeFileHandle from, string name, string oldPath)
+    {
+        var slash = oldPath.LastIndexOf('/');
+        var into = Folder(slash < 0 ? "" : oldPath[..slash]);
+        var wanted = oldPath[(slash + 1)..];
+        for (var number = 1; ; number++)
+        {
+            var target = number == 1 ? wanted : $"{number}.{(wanted.Length > 200 ? wanted[..200] : wanted)}";
+            var error = Posix.RenameNew(from, name, into, target);
+            if (error == 0)
+                return (into, target);
+            if (error != Posix.Exists || number > 1000)
+                throw new StepFailed(error, $"{oldPath} cannot be moved into the trash");
+        }
+    }
+
+    SafeFileHandle Folder(string path)
+    {
+        if (folders.TryGetValue(path, out var handle))
+            return handle;
+        var at = Open(Open(folder.State, "trash"), run);
+        if (path.Length > 0)
+            foreach (var part in path.Split('/'))
+                at = Open(at, part);
+        return folders[path] = at;
+    }
+
+    static SafeFileHandle Open(SafeFileHandle parent, string name)
+    {
+        var error = Posix.MakeFolder(parent, name);
+        if (error is not (0 or Posix.Exists))
+            throw new StepFailed(error, "The trash cannot be used");
+        return Posix.OpenFolder(parent, name, out error) ?? throw new StepFailed(error, "The trash cannot be used");
+    }
+
+    public void Dispose()
+    {
+        foreach (var handle in folders.Values)
+            handle.Dispose();
+    }
+}
