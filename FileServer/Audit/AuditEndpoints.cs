@@ -25,7 +25,7 @@ static class AuditEndpoints
         var format = Format(context);
         var most = Paging.Limit(asked.Limit, UsualPage, options.Value.MaxPageRows);
         var before = Before(asked.Cursor, filter);
-        await writer.RecordAsync(new AuditRecord(actor, format == Json ? "audit.read" : "audit.export", AuditOutcome.Done, DetailJson: filter.ToJson()), ct);
+        await writer.RecordAsync(new AuditRecord(actor, format == Json ? "audit.read" : "audit.export", AuditOutcome.Done, DetailJson: filter == AuditFilter.All ? null : filter.ToJson()), ct);
         if (format == Json)
         {
             var rows = await reader.PageAsync(query, before, most + 1, ct);

@@ -10,6 +10,8 @@ namespace FileServer.Audit;
 /// <param name="Action">One action, or all of a noun: <c>file.*</c>.</param>
 sealed record AuditFilter(string? Actor, string? Action, string? Space, Guid? Node, string? Outcome, DateTimeOffset? From, DateTimeOffset? To)
 {
+    public static readonly AuditFilter All = new(null, null, null, null, null, null, null);
+
     /// <summary>The filter in words, for the row that tells who has read what, and to tie a cursor to its query.</summary>
     public string ToJson()
     {

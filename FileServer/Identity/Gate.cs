@@ -14,7 +14,8 @@ sealed class Gate(RequestDelegate next, Callers callers, AuditWriter audit)
 
     public async Task InvokeAsync(HttpContext context)
     {
-        if (context.GetEndpoint() is { } endpoint)
+        // What routing puts in place of an endpoint, to say that the method or the content type does not fit, is no route and reveals none of our data.
+        if (context.GetEndpoint() is RouteEndpoint endpoint)
         {
             // What the server says to one caller is nobody else's; who serves cacheable bytes says so.
             context.Response.Headers.CacheControl = "no-store";

@@ -38,6 +38,11 @@ public sealed class AccountEndpointTests(World world) : IClassFixture<World>
         await AssertProblemAsync(answer, HttpStatusCode.BadRequest, "invalid-request");
         using var body = await world.Anonymous().PostAsync("/api/v1/auth/login", Json("{}"), Ct);
         await AssertProblemAsync(body, HttpStatusCode.BadRequest, "invalid-request");
+        using var form = await world.Anonymous().PostAsync("/api/v1/auth/login", new StringContent("user=x", Encoding.UTF8, "application/x-www-form-urlencoded"), Ct);
+        await AssertProblemAsync(form, HttpStatusCode.UnsupportedMediaType, "unsupported-media-type");
+        using var method = await world.Anonymous().PutAsync("/api/v1/auth/login", Json("{}"), Ct);
+        await AssertProblemAsync(method, HttpStatusCode.MethodNotAllowed, "method-not-allowed");
+        Assert.Equal(["POST"], method.Content.Headers.Allow);
         using var torn = await world.Anonymous().PostAsync("/api/v1/auth/login", Json("{\"user\":"), Ct);
         await AssertProblemAsync(torn, HttpStatusCode.BadRequest, "malformed-json");
     }
