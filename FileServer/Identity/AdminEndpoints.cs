@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace FileServer.Identity;
 
-/// <summary>What administrators manage: accounts, groups, and everybody's sessions.</summary>
+/// <summary>What administrators manage: accounts, groups, and everybody's tokens and sessions.</summary>
 static class AdminEndpoints
 {
     const int UsualPage = 100;
@@ -25,6 +25,8 @@ static class AdminEndpoints
         admin.MapDelete("/groups/{group}", DeleteGroup);
         admin.MapPost("/groups/{group}/members", AddMember);
         admin.MapDelete("/groups/{group}/members/{member}", RemoveMember);
+        admin.MapGet("/tokens", ListTokens);
+        admin.MapDelete("/tokens/{id:guid}", RevokeToken);
         admin.MapGet("/sessions", ListSessions);
         admin.MapDelete("/sessions/{id:guid}", EndSession);
     }
@@ -80,6 +82,22 @@ static class AdminEndpoints
     static async Task<NoContent> RemoveMember(string group, string member, Actor actor, Groups groups, CancellationToken ct)
     {
         await groups.RemoveMemberAsync(actor, group, member, ct);
+        return TypedResults.NoContent();
+    }
+
+    static async Task<Ok<Page<TokenInfo>>> ListTokens(
+        PersonalTokens tokens, Accounts accounts, HttpContext context, CancellationToken ct, string? user = null, int? limit = null, string? cursor = null)
+    {
+        var count = Paging.Limit(limit, UsualPage, MaxPage);
+        var of = user is null ? (Protocol.UserId?)null : (await accounts.FindAsync(user, ct)).Id;
+        var query = $"admin tokens {of}";
+        var rows = await tokens.ListAsync(of, SessionEndpoints.Before(cursor, query), count + 1, ct);
+        return TypedResults.Ok(Paging.Page(context, query, rows, count, row => row, row => [row.Id]));
+    }
+
+    static async Task<NoContent> RevokeToken(Guid id, Caller caller, PersonalTokens tokens, CancellationToken ct)
+    {
+        await tokens.RevokeAsync(caller, id, ct, anybodys: true);
         return TypedResults.NoContent();
     }
 

@@ -80,31 +80,32 @@ sealed class PersonalTokens(NpgsqlDataSource db, AuditLog log, Callers callers, 
         return new CreatedToken(id.ToString(), token);
     }
 
-    /// <summary>The account's tokens that still hold, the newest first.</summary>
-    public async Task<List<TokenInfo>> ListAsync(UserId user, Guid? before, int count, CancellationToken ct)
+    /// <summary>Tokens that have not been revoked, the newest first: of one account, or of all.</summary>
+    public async Task<List<TokenInfo>> ListAsync(UserId? user, Guid? before, int count, CancellationToken ct)
     {
         var rows = await db.QueryAsync<Row>(
             """
-            select t.id, t.name, t.prefix, t.created_at, t.expires_at, t.last_used_at, s.name as space, t.path, t.rights
-            from personal_tokens t left join spaces s on s.id = t.space_id
-            where t.user_id = @user and t.revoked_at is null and (@before::uuid is null or t.id < @before)
+            select t.id, t.name, t.prefix, t.created_at, t.expires_at, t.last_used_at, s.name as space, t.path, t.rights, u.name as owner
+            from personal_tokens t join users u on u.id = t.user_id left join spaces s on s.id = t.space_id
+            where (@user::uuid is null or t.user_id = @user) and t.revoked_at is null and (@before::uuid is null or t.id < @before)
             order by t.id desc
             limit @count
             """,
             new { user, before, count },
             ct);
         return rows.ConvertAll(row => new TokenInfo(
-            row.Id.ToString(), row.Name, row.Prefix, row.CreatedAt, row.ExpiresAt, row.LastUsedAt, row.Space, row.Path, Words(row.Rights)));
+            row.Id.ToString(), row.Name, row.Prefix, row.CreatedAt, row.ExpiresAt, row.LastUsedAt, row.Space, row.Path, Words(row.Rights), row.Owner));
     }
 
-    public async Task RevokeAsync(Caller caller, Guid id, CancellationToken ct)
+    /// <param name="anybodys">An administrator ends a token that strayed, whosoever it is.</param>
+    public async Task RevokeAsync(Caller caller, Guid id, CancellationToken ct, bool anybodys = false)
     {
         await db.InTransactionAsync(
             async tx =>
             {
                 var name = await tx.QuerySingleOrDefaultAsync<string>(
-                    "update personal_tokens set revoked_at = @now where id = @id and user_id = @user and revoked_at is null returning name",
-                    new { id, user = caller.UserId, now = clock.GetUtcNow() },
+                    "update personal_tokens set revoked_at = @now where id = @id and (@user::uuid is null or user_id = @user) and revoked_at is null returning name",
+                    new { id, user = anybodys ? (UserId?)null : caller.UserId, now = clock.GetUtcNow() },
                     ct) ?? throw Refusal.NotFound("token");
                 await log.AppendAsync(tx, new AuditRecord(caller.Actor, "token.revoke", AuditOutcome.Done, Subject: name, DetailJson: Detail.Of(("token", id.ToString()))), ct);
             },
@@ -152,5 +153,5 @@ sealed class PersonalTokens(NpgsqlDataSource db, AuditLog log, Callers callers, 
     static string[]? Words(int? rights) => rights is { } flags ? [.. RightWords.Where((_, bit) => (flags & (1 << bit)) != 0)] : null;
 
     sealed record Row(
-        Guid Id, string Name, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt, string? Space, string? Path, int? Rights);
+        Guid Id, string Name, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt, string? Space, string? Path, int? Rights, string Owner);
 }

@@ -185,6 +185,19 @@ public sealed class AccountEndpointTests(World world) : IClassFixture<World>
     }
 
     [Fact]
+    public async Task An_administrator_ends_a_token_that_strayed()
+    {
+        var quentin = await world.SignedInAsync("quentin", Ct);
+        var created = await CreateTokenAsync(quentin, """{"name":"strayed"}""");
+        var admin = await world.AdminAsync(Ct);
+        var listed = Assert.Single((await admin.GetFromJsonAsync("/api/v1/admin/tokens?user=quentin", WireJson.Default.PageTokenInfo, Ct))!.Items);
+        Assert.Equal(("strayed", "quentin", created.Token[..12]), (listed.Name, listed.User, listed.Prefix));
+        Assert.Equal(HttpStatusCode.NoContent, (await admin.DeleteAsync($"/api/v1/admin/tokens/{listed.Id}", Ct)).StatusCode);
+        using var revoked = await With(created.Token).GetAsync("/api/v1/me", Ct);
+        await AssertProblemAsync(revoked, HttpStatusCode.Unauthorized, "token-revoked");
+    }
+
+    [Fact]
     public async Task A_narrowed_token_does_not_reach_what_its_owner_manages()
     {
         var admin = await world.AdminAsync(Ct);

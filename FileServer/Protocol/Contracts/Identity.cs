@@ -17,7 +17,7 @@ public sealed record PasswordChange(string Current, string New);
 /// <summary>Who the caller is.</summary>
 public sealed record Me(UserId Id, string Name, string? DisplayName, string Role, IReadOnlyList<string> Groups);
 
-/// <summary>A personal access token as its owner sees it.</summary>
+/// <summary>A personal access token as its owner sees it, or an administrator, who is told whose it is.</summary>
 public sealed record TokenInfo(
     string Id,
     string Name,
@@ -27,7 +27,8 @@ public sealed record TokenInfo(
     DateTimeOffset? LastUsedAt,
     string? Space,
     string? Path,
-    IReadOnlyList<string>? Rights);
+    IReadOnlyList<string>? Rights,
+    string? User = null);
 
 /// <summary>Body of <c>POST /tokens</c>.</summary>
 public sealed record TokenRequest(string Name, DateTimeOffset? ExpiresAt = null, string? Space = null, string? Path = null, IReadOnlyList<string>? Rights = null);
