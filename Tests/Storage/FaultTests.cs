@@ -110,7 +110,7 @@ public sealed class FaultTests(TestDatabase database) : IClassFixture<TestDataba
             world.Files.Prepare();
             await world.Recovery.RunAsync(ct);
             foreach (var (content, chunks) in acknowledged)
-                {
+            {
                 var read = await world.ReadAsync(space, chunks, ct);
                 Assert.True(content.AsSpan().SequenceEqual(read), $"Acknowledged bytes are lost after {what}.");
             }

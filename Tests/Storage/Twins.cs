@@ -154,7 +154,8 @@ sealed class CrashingDisk(int crashAt) : INativeCalls
             File.Move(to, from);
             if (replaced is not null)
                 File.WriteAllBytes(to, replaced);
-        }));
+        }
+        ));
         return result;
     }
 
