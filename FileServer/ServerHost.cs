@@ -21,10 +21,12 @@ sealed class ServerHost : IAsyncDisposable
 {
     readonly DataFolder folder;
     readonly OpenDatabase database;
+    readonly ILoggerFactory logs;
 
-    ServerHost(WebApplication app, DataFolder folder, OpenDatabase database)
+    ServerHost(WebApplication app, DataFolder folder, OpenDatabase database, ILoggerFactory logs)
     {
         App = app;
+        this.logs = logs;
         this.folder = folder;
         this.database = database;
     }
@@ -41,7 +43,8 @@ sealed class ServerHost : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         var path = ServerSettings.Apply(builder, args);
         var folder = join ? DataFolder.OwnOrJoin(path) : DataFolder.Own(path);
-        using var logs = LoggerFactory.Create(logging => Configure(logging, builder.Configuration));
+        // The database is there before the host is, and after it has gone: it has a log of its own.
+        var logs = LoggerFactory.Create(logging => Configure(logging, builder.Configuration));
         var options = builder.Configuration.GetSection("Database").Get<DatabaseOptions>() ?? new DatabaseOptions();
         // The database takes its time to start; the host is put together meanwhile.
         var opening = Task.Run(() => OpenDatabase.OpenAsync(folder, builder.Configuration["Database"], options, logs.CreateLogger("FileServer.Database"), ct), ct);
@@ -52,13 +55,14 @@ sealed class ServerHost : IAsyncDisposable
             var app = builder.Build();
             database = await opening;
             Map(app);
-            return new ServerHost(app, folder, database);
+            return new ServerHost(app, folder, database, logs);
         }
         catch
         {
             await opening.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             if (opening.IsCompletedSuccessfully)
                 await (await opening).DisposeAsync();
+            logs.Dispose();
             folder.Dispose();
             throw;
         }
@@ -130,6 +134,7 @@ sealed class ServerHost : IAsyncDisposable
     {
         await App.DisposeAsync();
         await database.DisposeAsync();
+        logs.Dispose();
         folder.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Text.Json;
 using FileServer.Protocol.Contracts;
 using Microsoft.AspNetCore.Http.Features;
@@ -44,6 +45,10 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
                 return new Refusal(new RefusalKind("request-timeout", "The request came too slowly", 408), "No bytes came for too long. Send the request again.", fault);
             case BadHttpRequestException bad:
                 return new Refusal(RefusalKind.Invalid, bad.Message, fault);
+            // Not there, too busy, or a lock that somebody held for too long: nobody's request is wrong.
+            case DbException { IsTransient: true } or DbException { SqlState: "57014" or "55P03" or "25006" }:
+                Log.DatabaseAway(logger, context.TraceIdentifier, context.Request.Method, fault.Message);
+                return Refusal.Unavailable("The database is not available for the moment. Send the request again; under the same id a change is made at most once.", 1, fault);
             default:
                 Log.Fault(logger, fault, context.TraceIdentifier, context.Request.Method);
                 return new Refusal(RefusalKind.Internal, "The fault was logged under this request's id; nothing half-done was kept.", fault);
@@ -113,6 +118,9 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
     {
         [LoggerMessage(LogLevel.Error, "Request {RequestId} ({Method}) failed")]
         public static partial void Fault(ILogger logger, Exception fault, string requestId, string method);
+
+        [LoggerMessage(LogLevel.Warning, "Request {RequestId} ({Method}) found the database not available: {Reason}")]
+        public static partial void DatabaseAway(ILogger logger, string requestId, string method, string reason);
 
         [LoggerMessage(LogLevel.Debug, "Request {RequestId} ended because its client left")]
         public static partial void ClientLeft(ILogger logger, string requestId);

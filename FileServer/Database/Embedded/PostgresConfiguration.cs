@@ -74,6 +74,8 @@ static class PostgresConfiguration
         fsync = off
         synchronous_commit = off
         full_page_writes = off
+        # Many servers share one cluster.
+        max_connections = 300
 
         """;
 }
