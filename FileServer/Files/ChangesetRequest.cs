@@ -23,6 +23,8 @@ sealed record Content(
     public static Content Of(long size, Digest? sha256, IReadOnlyList<ChunkRef> chunks, IReadOnlyDictionary<Digest, ChunkPlace>? fresh)
     {
         var (list, segments) = ChunkListCodec.Encode(chunks);
+        // A chunk is named by its SHA-256, so that of a file of one chunk is known.
+        sha256 ??= chunks switch { [] => Digest.Of([]), [var only] => only.Hash, _ => null };
         return new Content(ContentId.Of(size, chunks), size, sha256, list, segments, chunks, fresh);
     }
 }

@@ -15,13 +15,20 @@ sealed class Listings(NpgsqlDataSource db, AccessCheck access, IOptions<Download
     const int UsualItems = 1000;
     const int FoldersAtOnce = 500;
 
-    /// <summary>The node itself.</summary>
-    public async Task<Node> NodeAsync(Caller caller, SpaceId space, NodeId node, CancellationToken ct)
+    /// <summary>The node itself, with the tag that a change of it may be made conditional on.</summary>
+    public async Task<Node> NodeAsync(HttpContext context, Caller caller, SpaceId space, NodeId node, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         var allowed = await access.RequireAsync(connection, caller, space, node, Rights.List, ct);
+        var row = await RowAsync(connection, space, node, ct);
+        context.Response.Headers.ETag = PathWriting.ETag(row);
+        return row.ToNode(allowed.Rights);
+    }
+
+    static Task<NodeRow> RowAsync(NpgsqlConnection connection, SpaceId space, NodeId node, CancellationToken ct)
+    {
         const string sql = $"select {NodeRow.Columns} from nodes n where n.space_id = @space and n.id = @node";
-        return (await connection.QuerySingleAsync<NodeRow>(sql, new { space, node }, ct)).ToNode(allowed.Rights);
+        return connection.QuerySingleAsync<NodeRow>(sql, new { space, node }, ct);
     }
 
     /// <summary>A page of a folder's children in the order of their folded names, which is the order of the index.</summary>
@@ -94,7 +101,7 @@ sealed class Listings(NpgsqlDataSource db, AccessCheck access, IOptions<Download
         }
         var page = Paging.Page(
             context, query, Cut(visible, size + 1), size, item => item.Row.ToNode(item.Rights), item => [item.Row.ParentId.ToString()!, item.Row.NameKey]);
-        return start is not null ? page : page with { Items = [await NodeAsync(caller, space, top, ct), .. page.Items] };
+        return start is not null ? page : page with { Items = [(await RowAsync(connection, space, top, ct)).ToNode(allowed.Rights), .. page.Items] };
     }
 
     /// <summary>The folders of a subtree from an id on, by an index that holds folders only.</summary>

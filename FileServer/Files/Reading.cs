@@ -56,7 +56,7 @@ static class Reading
             throw Refusal.NotFound("node");
         var node = way[^1];
         if (context.Request.Query.ContainsKey("stat"))
-            return Results.Ok(await listings.NodeAsync(caller, inSpace.Id, node.Id, ct));
+            return Results.Ok(await listings.NodeAsync(context, caller, inSpace.Id, node.Id, ct));
         // A folder's address ends with a slash and a file's does not; each is nothing at the other's.
         if (node.Kind == NodeKind.Folder != (slash || names.Count == 0))
             throw Refusal.NotFound("node");
@@ -68,8 +68,8 @@ static class Reading
         return Results.Empty;
     }
 
-    static async Task<Node> GetNode(string space, Guid node, Caller caller, Spaces spaces, Listings listings, CancellationToken ct) =>
-        await listings.NodeAsync(caller, (await spaces.ResolveAsync(caller, space, ct)).Id, new NodeId(node), ct);
+    static async Task<Node> GetNode(HttpContext context, string space, Guid node, Caller caller, Spaces spaces, Listings listings, CancellationToken ct) =>
+        await listings.NodeAsync(context, caller, (await spaces.ResolveAsync(caller, space, ct)).Id, new NodeId(node), ct);
 
     static async Task<Page<Node>> GetChildren(
         HttpContext context, string space, Guid node, int? limit, string? cursor, Caller caller, Spaces spaces, Listings listings, CancellationToken ct) =>
