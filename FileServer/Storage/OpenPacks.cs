@@ -28,14 +28,7 @@ sealed partial class OpenPacks(PackFiles files, PackRows rows, IOptions<StorageO
     {
         await base.StopAsync(cancellationToken);
         closed = true;
-        try
-        {
-            await SealAllAsync();
-        }
-        catch (Refusal refused)
-        {
-            Log.NotSealed(logger, refused);
-        }
+        await SealAsync(appenders.Values);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -44,7 +37,7 @@ sealed partial class OpenPacks(PackFiles files, PackRows rows, IOptions<StorageO
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
-                await Task.WhenAll(appenders.Values.Where(appender => appender.IsIdle()).Select(appender => appender.SealAsync()));
+                await SealAsync(appenders.Values.Where(appender => appender.IsIdle()));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -52,11 +45,24 @@ sealed partial class OpenPacks(PackFiles files, PackRows rows, IOptions<StorageO
         }
     }
 
+    /// <summary>That a pack stays open is no reason to stop: it is sealed at the next occasion, at the latest by the next start.</summary>
+    async Task SealAsync(IEnumerable<PackAppender> packs)
+    {
+        try
+        {
+            await Task.WhenAll(packs.Select(appender => appender.SealAsync()));
+        }
+        catch (Refusal refused)
+        {
+            Log.NotSealed(logger, refused);
+        }
+    }
+
     PackAppender Appender(SpaceId space) => appenders.GetOrAdd(space, id => new PackAppender(id, files, rows, options, clock, logger));
 
     static partial class Log
     {
-        [LoggerMessage(Level = LogLevel.Warning, Message = "Not every open pack could be sealed; the next start does it")]
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Not every open pack could be sealed; it is tried again")]
         public static partial void NotSealed(ILogger logger, Exception exception);
     }
 }

@@ -90,6 +90,35 @@ public sealed class OpenPackTests(TestDatabase database) : IClassFixture<TestDat
     }
 
     [Fact]
+    public async Task A_pack_is_sealed_when_its_server_stops()
+    {
+        StoredContent stored;
+        string folder;
+        using var keep = new TemporaryFolder();
+        await using (var world = StoreWorld.On(database, folder: keep.Path))
+        {
+            stored = await world.CommitAsync(space, StoreWorld.Random(10_000, 1), Ct);
+            folder = world.Folder;
+        }
+        await using var next = StoreWorld.On(database, folder: folder);
+        using var file = next.Files.OpenPack(space, stored.Fresh.Values.Single().Pack)!;
+        Assert.True(PackFiles.ReadContents(file).IsSealed);
+        Assert.DoesNotContain(await next.Rows.UnsealedAsync(Ct), row => row.SpaceId == space);
+        Assert.Equal(StoreWorld.Random(10_000, 1), await next.ReadAsync(space, stored.Chunks, Ct));
+    }
+
+    [Fact]
+    public async Task A_pack_that_cannot_be_sealed_does_not_stop_the_server()
+    {
+        using var calls = new CountingCalls();
+        await using var world = StoreWorld.On(database, calls);
+        var stored = await world.CommitAsync(space, StoreWorld.Random(10_000, 1), Ct);
+        calls.FailWritesWith = Errno.NoSpace;
+        await world.OpenPacks.StopAsync(Ct);
+        Assert.Equal(StoreWorld.Random(10_000, 1), await world.ReadAsync(space, stored.Chunks, Ct));
+    }
+
+    [Fact]
     public async Task What_clients_send_is_not_taken_for_a_footer()
     {
         await using var world = StoreWorld.On(database);
