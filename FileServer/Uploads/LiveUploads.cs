@@ -31,6 +31,13 @@ sealed class LiveUploads(IOptions<UploadsOptions> options, TimeProvider clock) :
         turn.Sink = sink;
     }
 
+    /// <summary>Whether some request works on the upload now.</summary>
+    public bool IsHeld(Guid id)
+    {
+        lock (gate)
+            return uploads.TryGetValue(id, out var upload) && upload.Turn.CurrentCount == 0;
+    }
+
     /// <summary>Closes files that nobody used for so long; and the oldest when there are too many.</summary>
     public async Task CloseIdleAsync()
     {
