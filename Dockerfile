@@ -9,7 +9,7 @@ FROM mcr.microsoft.com/dotnet/aspnet:10.0
 RUN mkdir /data && chown 1654:1654 /data
 WORKDIR /app
 COPY --from=build /app .
-ENV FILESHARE_DATA=/data ASPNETCORE_URLS=http://0.0.0.0:8080 DOTNET_EnableDiagnostics=0
+ENV FILESHARE_DATA=/data ASPNETCORE_URLS=http://0.0.0.0:8080 ASPNETCORE_HTTP_PORTS= DOTNET_EnableDiagnostics=0
 USER 1654:1654
 EXPOSE 8080
 VOLUME /data
