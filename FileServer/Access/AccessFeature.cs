@@ -7,6 +7,7 @@ static class AccessFeature
     {
         services.AddOptions<AccessOptions>().BindConfiguration("Access").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<AccessCheck>();
+        services.AddSingleton<SpaceTurns>();
         services.AddSingleton<Spaces>();
         services.AddSingleton<Grants>();
     }

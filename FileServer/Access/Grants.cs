@@ -15,7 +15,7 @@ namespace FileServer.Access;
 /// Gives and ends grants, and stops and resumes inheritance. Each change is a revision of its space: it holds the space's
 /// lock, keeps the interval in which the grant held, announces that the subtree must be listed anew, and is audited.
 /// </summary>
-sealed class Grants(NpgsqlDataSource db, AccessCheck access, AuditLog audit, TimeProvider clock, IOptions<AccessOptions> options)
+sealed class Grants(NpgsqlDataSource db, AccessCheck access, SpaceTurns turns, AuditLog audit, TimeProvider clock, IOptions<AccessOptions> options)
 {
     /// <summary>The grants that decide about a node, its own first.</summary>
     public async Task<GrantList> ListAsync(Caller caller, SpaceId space, NodeId node, CancellationToken ct)
@@ -121,24 +121,32 @@ sealed class Grants(NpgsqlDataSource db, AccessCheck access, AuditLog audit, Tim
         },
         ct);
 
-    /// <summary>What every change of access shares: lock, check, change, keep a manager, count the revision, announce, audit.</summary>
-    Task<T> ChangeAsync<T>(Caller caller, SpaceId spaceId, NodeId node, Rights needed, Func<GrantChange, Task<Outcome<T>>> work, CancellationToken ct) => SpaceLock.RefuseWhenBusyAsync(() => db.InTransactionAsync(
-        async tx =>
-        {
-            var space = await SpaceLock.TakeAsync(tx, spaceId, options.Value.LockWaitSeconds, ct) ?? throw Refusal.NotFound("space");
-            var held = await access.RequireAsync(tx, caller, spaceId, node, needed, ct);
-            var change = new GrantChange(tx, caller, spaceId, node, held, space.Revision + 1, clock.GetUtcNow());
-            var outcome = await work(change);
-            await RequireManagerAsync(change, ct);
-            await RequireRoomAsync(change, ct);
-            await tx.ExecuteAsync("update spaces set revision = @revision where id = @spaceId", new { spaceId, change.Revision }, ct);
-            await AccessScopes.AnnounceAsync(tx, spaceId, change.Revision, [new SubtreeReset(node, outcome.Reason, held.Scope)], ct);
-            var name = await tx.QuerySingleAsync<string>("select name from nodes where space_id = @spaceId and id = @node", new { spaceId, node }, ct);
-            await audit.AppendAsync(tx, new AuditRecord(caller.Actor, outcome.Action, AuditOutcome.Done, spaceId, node, name.Length > 0 ? name : space.Name, outcome.Detail), ct);
-            await ChangeNotifier.NotifyAsync(tx, spaceId, change.Revision, space.Epoch, ct);
-            return outcome.Result;
-        },
-        ct));
+    /// <summary>What every change of access shares: check, lock, check again, change, keep a manager, count the revision, announce, audit.</summary>
+    async Task<T> ChangeAsync<T>(Caller caller, SpaceId spaceId, NodeId node, Rights needed, Func<GrantChange, Task<Outcome<T>>> work, CancellationToken ct)
+    {
+        // Refused and recorded here as a rule; below only what was taken away in between.
+        await access.RequireAsync(db, caller, spaceId, node, needed, ct);
+        return await turns.RunAsync(spaceId, options.Value.LockWaitSeconds, () => db.InTransactionAsync(tx => ChangeAsync(tx, caller, spaceId, node, needed, work, ct), ct), ct);
+    }
+
+    async Task<T> ChangeAsync<T>(
+        NpgsqlConnection tx, Caller caller, SpaceId spaceId, NodeId node, Rights needed, Func<GrantChange, Task<Outcome<T>>> work, CancellationToken ct)
+    {
+        var space = await SpaceLock.TakeAsync(tx, spaceId, options.Value.LockWaitSeconds, ct) ?? throw Refusal.NotFound("space");
+        var held = await access.OnNodeAsync(tx, caller, spaceId, node, ct);
+        if (held is null || !held.Allows(needed))
+            throw Refusal.NotFound("node");
+        var change = new GrantChange(tx, caller, spaceId, node, held, space.Revision + 1, clock.GetUtcNow());
+        var outcome = await work(change);
+        await RequireManagerAsync(change, ct);
+        await RequireRoomAsync(change, ct);
+        await tx.ExecuteAsync("update spaces set revision = @revision where id = @spaceId", new { spaceId, change.Revision }, ct);
+        await AccessScopes.AnnounceAsync(tx, spaceId, change.Revision, [new SubtreeReset(node, outcome.Reason, held.Scope)], ct);
+        var name = await tx.QuerySingleAsync<string>("select name from nodes where space_id = @spaceId and id = @node", new { spaceId, node }, ct);
+        await audit.AppendAsync(tx, new AuditRecord(caller.Actor, outcome.Action, AuditOutcome.Done, spaceId, node, name.Length > 0 ? name : space.Name, outcome.Detail), ct);
+        await ChangeNotifier.NotifyAsync(tx, spaceId, change.Revision, space.Epoch, ct);
+        return outcome.Result;
+    }
 
     /// <returns>The role that ended; null when the principal had none here.</returns>
     static Task<int?> EndCurrentAsync(GrantChange change, Principal principal, CancellationToken ct) => change.Tx.QuerySingleOrDefaultAsync<int?>(

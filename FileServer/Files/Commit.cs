@@ -18,7 +18,9 @@ namespace FileServer.Files;
 /// space's next revision, or nothing of it happens:
 /// lock the space → answered before? → load what is touched → carry out in memory → judge the outcome → write → commit.
 /// </summary>
-sealed partial class Commit(NpgsqlDataSource db, AccessCheck access, ChunkIndex index, AuditLog log, AuditWriter audit, TimeProvider clock, IOptions<FilesOptions> options, ILogger<Commit> logger)
+sealed partial class Commit(
+    NpgsqlDataSource db, AccessCheck access, SpaceTurns turns, ChunkIndex index, AuditLog log, AuditWriter audit, TimeProvider clock, IOptions<FilesOptions> options,
+    ILogger<Commit> logger)
 {
     readonly ChangesetLoad load = new(access, index);
     readonly ChangesetOutcome outcome = new(access);
@@ -34,7 +36,7 @@ sealed partial class Commit(NpgsqlDataSource db, AccessCheck access, ChunkIndex 
         var request = ChangesetRequest.Read(changeset, origin, contents, options.Value);
         try
         {
-            return await SpaceLock.RefuseWhenBusyAsync(() => db.InTransactionAsync(tx => RunAsync(tx, caller, space, request, ct), ct));
+            return await turns.RunAsync(space, options.Value.CommitWaitSeconds, () => db.InTransactionAsync(tx => RunAsync(tx, caller, space, request, ct), ct), ct);
         }
         catch (NpgsqlException lost) when (lost is not PostgresException)
         {
