@@ -66,6 +66,7 @@ sealed class StagedFile : IAsyncDisposable
     int filled;
     long durable;
     bool nameIsDurable;
+    bool disposed;
 
     internal StagedFile(PackFiles files, PackId pack, SafeFileHandle file, long length)
     {
@@ -143,7 +144,9 @@ sealed class StagedFile : IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         file.Dispose();
-        ArrayPool<byte>.Shared.Return(block);
+        // Once only: a block returned twice would serve two uploads at the same time.
+        if (!Interlocked.Exchange(ref disposed, true))
+            ArrayPool<byte>.Shared.Return(block);
         return ValueTask.CompletedTask;
     }
 
