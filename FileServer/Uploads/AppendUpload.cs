@@ -28,16 +28,27 @@ sealed class AppendUpload(
             context.Response.Headers[TusHeaders.UploadOffset] = row.DurableOffset.ToString();
             throw new Refusal(RefusalKind.OffsetMismatch, $"The upload continues at offset {row.DurableOffset}, not at {offset}.");
         }
+        var (room, quota) = await RoomAsync(row, ct);
         row = row with { Length = Agreed(row, length) };
-        if (request.ContentLength > (row.Length ?? options.Value.MaxUploadBytes) - offset)
-            throw Refusal.TooLarge("The body is longer than the rest of the upload; nothing of it was kept.", (row.Length ?? options.Value.MaxUploadBytes) - offset);
+        if (quota is { } most && (row.Length > room || offset + request.ContentLength > room))
+            throw Refusal.QuotaExceeded(most);
+        room = (row.Length ?? room) - offset;
+        if (request.ContentLength > room)
+            throw Refusal.TooLarge("The body is longer than the rest of the upload; nothing of it was kept.", room);
         var location = row.State == UploadState.Receiving
-            ? await ReceiveAsync(context, caller, row, turn, checksum)
+            ? await ReceiveAsync(context, caller, row, room, turn, checksum)
             : (row, await lookup.LocationAsync(caller, row, ct));
         if (location is not var (done, contentLocation))
             return;
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         UploadAnswer.Progress(context, done, contentLocation);
+    }
+
+    /// <summary>An upload whose length was known was held against the quota when it began; one whose length comes later is held against it each time.</summary>
+    async Task<(long Room, long? Quota)> RoomAsync(UploadRow row, CancellationToken ct)
+    {
+        var limit = options.Value.MaxUploadBytes;
+        return row is { Length: null, Kind: UploadKind.File, SpaceId: { } space } && await table.QuotaAsync(space, ct) is var (room, quota) ? (Math.Min(room, limit), quota) : (limit, null);
     }
 
     /// <summary>A length, once known, stays. Said again it does no harm: clients repeat it when an answer was lost.</summary>
@@ -51,7 +62,8 @@ sealed class AppendUpload(
     }
 
     /// <returns>Null when there is nobody left to answer.</returns>
-    async Task<(UploadRow Row, string? Location)?> ReceiveAsync(HttpContext context, Caller caller, UploadRow row, UploadTurn turn, UploadChecksum? checksum)
+    async Task<(UploadRow Row, string? Location)?> ReceiveAsync(
+        HttpContext context, Caller caller, UploadRow row, long room, UploadTurn turn, UploadChecksum? checksum)
     {
         var start = row;
         (row, var sink) = await OpenAsync(row, turn);
@@ -61,7 +73,6 @@ sealed class AppendUpload(
             // A crash came between the last byte and its record.
             if (sink.Length > row.DurableOffset)
                 return (row with { Length = sink.Length, DurableOffset = sink.Length }, await finish.RunAsync(caller, row with { Length = sink.Length }, turn));
-            var room = (row.Length ?? options.Value.MaxUploadBytes) - row.DurableOffset;
             end = await body.ReceiveAsync(
                 context, sink, room, checksum, async offset => row = await table.MoveAsync(row, offset, CancellationToken.None), turn.Interrupted);
             if (end == BodyEnd.TooLong)

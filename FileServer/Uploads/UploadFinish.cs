@@ -57,7 +57,6 @@ sealed partial class UploadFinish(
                 return null;
             case UploadKind.Pack:
                 await sink.SyncAsync(ct);
-                await sink.DisposeAsync();
                 var taken = await intake.VerifyAndStoreAsync(row.SpaceId!.Value, row.PackId, ct);
                 await table.AddClaimAsync(row with { State = UploadState.Committed, ExpiresAt = table.Forgotten() }, caller.SessionId, ChunkListCodec.EncodeEntries(taken.Chunks), ct);
                 return null;
@@ -150,6 +149,7 @@ sealed partial class UploadFinish(
             BaseVersion = wish.BaseVersion ?? (overwritten is null ? null : ChangesetSteps.AnyVersion),
             UploadId = uploadId,
             ModifiedAt = wish.ModifiedAt,
+            Executable = wish.Executable,
         });
         return operations;
     }

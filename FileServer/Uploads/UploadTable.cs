@@ -153,6 +153,13 @@ sealed class UploadTable(NpgsqlDataSource db, TimeProvider clock, IOptions<Uploa
         new { space = row.SpaceId, id = row.Id },
         ct);
 
+    /// <summary>The bytes that the space has room for; the commit decides, this only spares the client to send more in vain.</summary>
+    public async Task<(long Room, long Quota)?> QuotaAsync(SpaceId space, CancellationToken ct)
+    {
+        const string sql = "select quota_bytes as bytes, used_bytes as used from spaces where id = @space and quota_bytes is not null";
+        return await db.QuerySingleOrDefaultAsync<Quota>(sql, new { space }, ct) is { } found ? (found.Bytes - found.Used, found.Bytes) : null;
+    }
+
     public DateTimeOffset Expiry(DateTimeOffset createdAt)
     {
         var (idle, age) = (clock.GetUtcNow().AddHours(Limits.ExpiryHours), createdAt.AddHours(Limits.MaxAgeHours));
@@ -208,6 +215,8 @@ sealed class UploadTable(NpgsqlDataSource db, TimeProvider clock, IOptions<Uploa
             row.ExpiresAt,
         },
         ct);
+
+    sealed record Quota(long Bytes, long Used);
 
     sealed record Room(long Open, long Active, long PartBytes, long Reserved, long? Used);
 }

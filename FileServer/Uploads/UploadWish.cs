@@ -32,6 +32,7 @@ sealed record UploadWish(
     OnConflict OnConflict,
     int? BaseVersion,
     DateTimeOffset? ModifiedAt,
+    bool? Executable,
     string? Device)
 {
     const int MaxDevice = 200;
@@ -58,6 +59,7 @@ sealed record UploadWish(
             Conflict(metadata["onConflict"]),
             Base(metadata["baseVersion"]),
             Time(metadata["modifiedAt"]),
+            Flag(metadata["executable"]),
             metadata["device"]);
     }
 
@@ -87,6 +89,14 @@ sealed record UploadWish(
     static int? Base(string? text) => text is null ? null
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version
         : throw Refusal.Invalid("'baseVersion' must be the number of a version.");
+
+    static bool? Flag(string? text) => text switch
+    {
+        null => null,
+        "true" => true,
+        "false" => false,
+        _ => throw Refusal.Invalid("'executable' can be true or false."),
+    };
 
     static DateTimeOffset? Time(string? text) => text is null ? null
         : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time
