@@ -41,7 +41,7 @@ public sealed class DurableTests : IDisposable
     [Fact]
     public async Task An_error_that_the_kernel_gives_comes_through()
     {
-        Assert.SkipUnless(File.Exists("/usr/bin/strace"), "strace is not installed.");
+        Tool.Require(File.Exists("/usr/bin/strace"), "strace (apt-get install strace)");
         var program = Path.Join(AppContext.BaseDirectory, "Tests");
         var start = new ProcessStartInfo("/usr/bin/strace", ["-f", "-qq", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "-o", "/dev/null", program, "-explicit", "only", "-method", "Tests.Storage.DurableTests.Syncs_under_strace"])
         {
