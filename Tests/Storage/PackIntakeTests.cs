@@ -125,4 +125,17 @@ public sealed class PackIntakeTests(TestDatabase database) : IClassFixture<TestD
             builder.Add(Digest.Of(StoreWorld.Random(2000 + i, i)), StoreWorld.Random(2000 + i, i));
         return System.Buffers.BuffersExtensions.ToArray(builder.Finish());
     }
+
+    [Fact]
+    public async Task A_staged_file_that_is_closed_twice_gives_its_memory_back_once()
+    {
+        await using var world = StoreWorld.On(database);
+        var staged = await world.Staging.CreateAsync(PackId.New(), Ct);
+        await staged.DisposeAsync();
+        await staged.DisposeAsync();
+        // What is given back twice would now be lent to two at once.
+        var lent = Enumerable.Range(0, 8).Select(_ => System.Buffers.ArrayPool<byte>.Shared.Rent(256 * 1024)).ToList();
+        Assert.Equal(lent.Count, lent.Distinct().Count());
+        lent.ForEach(block => System.Buffers.ArrayPool<byte>.Shared.Return(block));
+    }
 }
