@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using FileClient.Api;
-using FileClient.Terminal;
 using FileServer.Protocol;
 using FileServer.Protocol.Contracts;
 
@@ -125,7 +124,7 @@ sealed class FolderDownload(ApiClient api, TimeProvider clock, ITransferWatch wa
             await new Download(api, clock, watch).RunAsync(space, node, path, ct);
             Interlocked.Increment(ref transferred);
         }
-        catch (Exception fault) when (FolderUpload.CanSkip(fault) && fault is not Failure { Exit: ExitCode.Integrity })
+        catch (Exception fault) when (FolderUpload.CanSkip(fault))
         {
             skipped.Add(new Skipped(path, fault.Message));
         }

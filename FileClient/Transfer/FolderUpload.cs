@@ -75,7 +75,7 @@ sealed class FolderUpload(ApiClient api, ConfigFolder config, TimeProvider clock
     public static bool CanSkip(Exception fault) => fault switch
     {
         ApiException refused => refused.Status is 400 or 403 or 404 or 409 or 412 or 413 or 423,
-        Terminal.Failure => true,
+        Terminal.Failure failure => failure.Exit != Terminal.ExitCode.Integrity,
         _ => fault is IOException or UnauthorizedAccessException,
     };
 

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -18,12 +20,19 @@ sealed class StubServer : IAsyncDisposable
     /// <summary>Method and path of each request, in the order of their arrival.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
-    public static async Task<StubServer> StartAsync(Func<HttpContext, Task> answer)
+    public static async Task<StubServer> StartAsync(Func<HttpContext, Task> answer, X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = null);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Listen(IPAddress.Loopback, 0, listen =>
+            {
+                if (certificate is not null)
+                    listen.UseHttps(certificate);
+            });
+        });
         var app = builder.Build();
         var server = new StubServer(app);
         app.Run(context =>
