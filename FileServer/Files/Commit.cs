@@ -38,7 +38,7 @@ sealed partial class Commit(
         {
             return await turns.RunAsync(space, options.Value.CommitWaitSeconds, () => db.InTransactionAsync(tx => RunAsync(tx, caller, space, request, ct), ct), ct);
         }
-        catch (NpgsqlException lost) when (lost is not PostgresException)
+        catch (NpgsqlException lost) when (lost is not PostgresException { SqlState: not (PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow) })
         {
             // The connection broke, perhaps within COMMIT: only the database knows what became of it.
             Log.ConnectionLost(logger, lost, changeset.Id);

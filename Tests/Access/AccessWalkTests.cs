@@ -17,6 +17,7 @@ public sealed class AccessWalkTests(World world) : IClassFixture<World>
 
     [Theory]
     [InlineData(1)]
+    [InlineData(101)]
     [InlineData(2)]
     [InlineData(20261125)]
     public async Task A_random_walk_never_leaves_the_oracle(int seed)
@@ -161,7 +162,7 @@ public sealed class AccessWalkTests(World world) : IClassFixture<World>
             if (trashed.Length == 0)
                 return "nothing to restore";
             var thing = Any(trashed);
-            var target = NaiveAccess.IsLive(thing.Parent!) && random.Next(2) == 0 ? thing.Parent! : Root;
+            var target = NaiveAccess.IsLive(thing.Parent!) && Manages(thing.Parent!) && random.Next(2) == 0 ? thing.Parent! : Root;
             await desk.RunAsync(CommitDesk.Restore(thing.Id, target.Id, $"n{names++}"));
             (thing.Trashed, thing.Parent) = (false, target);
             return $"restore {thing.Id} below {target.Id}";

@@ -45,6 +45,27 @@ public sealed class CommitTests(World world) : IClassFixture<World>
     }
 
     [Fact]
+    public async Task A_connection_that_is_lost_leaves_nothing_and_the_same_changeset_can_be_sent_again()
+    {
+        var desk = await OpenAsync(world);
+        var changeset = new Changeset(ChangesetId.New(), [Folder(NodeId.New(), desk.Root, "A")]);
+        await using var owner = new Npgsql.NpgsqlConnection(world.ConnectionString);
+        await owner.OpenAsync(Cancelled);
+        Task<ChangesetResult> running;
+        await using (var blocker = await owner.BeginTransactionAsync(Cancelled))
+        {
+            await owner.ExecuteAsync("select from spaces where id = @space for update", new { space = desk.Space.Id }, Cancelled);
+            running = desk.RunAsync(desk.Manager, changeset);
+            // Until the changeset waits for the space's lock, and then its connection is gone.
+            const string kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+            while (await owner.QuerySingleAsync<long>(kill, null, Cancelled) == 0)
+                await Task.Yield();
+        }
+        Assert.Equal(RefusalKind.Unavailable, (await Assert.ThrowsAsync<Refusal>(() => running)).Kind);
+        Assert.Equal(desk.Space.Revision + 1, (await desk.RunAsync(desk.Manager, changeset)).Revision);
+    }
+
+    [Fact]
     public async Task An_id_that_comes_back_for_something_else_is_refused()
     {
         var desk = await OpenAsync(world);
