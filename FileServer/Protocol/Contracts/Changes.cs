@@ -9,7 +9,11 @@ public enum OperationKind
     /// <summary>A new folder: nodeId (new), parentId, name.</summary>
     CreateFolder,
 
-    /// <summary>A new file, or a new version of one: nodeId, parentId, name, baseVersion (0 or absent: must not exist yet), chunks or uploadId.</summary>
+    /// <summary>
+    /// A new file, or a new version of one: nodeId, parentId, name, baseVersion (0 or absent: must not exist yet; −1: whatever the newest is), chunks or
+    /// uploadId. A file that is there keeps its place (move is an operation of its own); one in the trash comes back to the place given. Content equal to the
+    /// newest version's is no conflict and makes no version.
+    /// </summary>
     PutFile,
 
     /// <summary>A new symlink: nodeId (new), parentId, name, target.</summary>
@@ -48,7 +52,7 @@ public sealed record Operation
     /// <summary>The version this one replaces; the operation conflicts if the node's current version is another.</summary>
     public int? BaseVersion { get; init; }
 
-    /// <summary>The space's revision that the author had seen; the operation conflicts if the node (for a folder: anything below it) changed later.</summary>
+    /// <summary>The space's revision that the author had seen; the operation conflicts if the node (for delete of a folder: or anything below it) changed later.</summary>
     public long? BaseRevision { get; init; }
 
     public IReadOnlyList<ChunkRef>? Chunks { get; init; }
