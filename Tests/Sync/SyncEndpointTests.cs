@@ -123,6 +123,23 @@ public sealed class SyncEndpointTests(World world) : IClassFixture<World>
     }
 
     [Fact]
+    public async Task What_comes_back_from_the_trash_and_moves_on_at_once_is_told_with_all_that_is_in_it()
+    {
+        var (ann, space) = await SpaceAsync("back and on");
+        var (outer, inner, leaf) = (NodeId.New(), NodeId.New(), NodeId.New());
+        await ChangeAsync(ann, space, new Operation { Op = OperationKind.CreateFolder, NodeId = outer, ParentId = space.Id.Root, Name = "outer" });
+        await ChangeAsync(ann, space, new Operation { Op = OperationKind.CreateFolder, NodeId = inner, ParentId = outer, Name = "inner" });
+        await ChangeAsync(ann, space, new Operation { Op = OperationKind.CreateFolder, NodeId = leaf, ParentId = inner, Name = "leaf" });
+        var follower = new Follower(ann, space.Id, limit: 100);
+        await ChangeAsync(ann, space, new Operation { Op = OperationKind.Delete, NodeId = outer });
+        await follower.CatchUpAsync(Cancelled);
+        await ChangeAsync(ann, space, new Operation { Op = OperationKind.Restore, NodeId = outer });
+        await ChangeAsync(ann, space, new Operation { Op = OperationKind.Move, NodeId = inner, ParentId = space.Id.Root, Name = "inner" });
+        await follower.CatchUpAsync(Cancelled);
+        Assert.Equal(new HashSet<NodeId> { space.Id.Root, outer, inner, leaf }, follower.Tree.Keys.ToHashSet());
+    }
+
+    [Fact]
     public async Task An_idle_poll_costs_a_304_and_a_cursor_from_elsewhere_410()
     {
         var (ann, space) = await SpaceAsync("polls");
@@ -191,6 +208,12 @@ public sealed class SyncEndpointTests(World world) : IClassFixture<World>
         using var answer = await PostAsync(client, $"/api/v1/spaces/{space.Id}/changesets", new Changeset(ChangesetId.New(), [folder]), WireJson.Default.Changeset);
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         return id;
+    }
+
+    static async Task ChangeAsync(HttpClient client, Space space, Operation operation)
+    {
+        using var answer = await PostAsync(client, $"/api/v1/spaces/{space.Id}/changesets", new Changeset(ChangesetId.New(), [operation]), WireJson.Default.Changeset);
+        Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
     }
 
     static async Task<IReadOnlyList<Digest>> MissingAsync(HttpClient client, Space space, params Digest[] chunks)
