@@ -38,9 +38,9 @@ sealed class CreateUpload(
         var kind = concat is not null ? UploadKind.Part : UploadWish.IsPack(metadata) ? UploadKind.Pack : UploadKind.File;
         var length = Length(request, kind);
         using var checksum = withBody ? UploadChecksum.Promised(request) : null;
-        var (row, quota) = await AdmitAsync(caller, kind, length, concat, metadata, ct);
+        var (row, quota, place) = await AdmitAsync(caller, kind, length, concat, metadata, ct);
         if (withBody || length == 0)
-            await ReceiveAsync(context, caller, row, quota, checksum);
+            await ReceiveAsync(context, caller, row, quota, place, checksum);
         else
         {
             await table.AddAsync(row, caller.SessionId, quota, ct);
@@ -70,16 +70,18 @@ sealed class CreateUpload(
         return length;
     }
 
-    async Task<(UploadRow Row, long? Quota)> AdmitAsync(Caller caller, UploadKind kind, long? length, string? concat, UploadMetadata metadata, CancellationToken ct)
+    async Task<(UploadRow Row, long? Quota, UploadPlace? Place)> AdmitAsync(
+        Caller caller, UploadKind kind, long? length, string? concat, UploadMetadata metadata, CancellationToken ct)
     {
         SpaceId? space = null;
         NodeId? folder = null;
         long? quota = null;
+        UploadPlace? place = null;
         if (kind == UploadKind.Pack)
             space = (await places.AdmitPackAsync(caller, metadata, ct)).Id;
         if (kind == UploadKind.File)
         {
-            var (found, parent) = await places.AdmitAsync(caller, UploadWish.Read(metadata), ct);
+            (var found, var parent, place) = await places.AdmitAsync(caller, UploadWish.Read(metadata), ct);
             (space, folder, quota) = (found.Id, parent, found.QuotaBytes);
             if (quota is { } most && found.UsedBytes + (length ?? 0) > most)
                 throw Refusal.QuotaExceeded(most);
@@ -87,10 +89,10 @@ sealed class CreateUpload(
         var now = clock.GetUtcNow();
         var row = new UploadRow(
             Guid.CreateVersion7(), caller.UserId, kind, UploadState.Receiving, space, folder, length, 0, metadata.Raw, concat, PackId.New(), now, table.Expiry(now));
-        return (row, quota);
+        return (row, quota, place);
     }
 
-    async Task ReceiveAsync(HttpContext context, Caller caller, UploadRow row, long? quota, UploadChecksum? checksum)
+    async Task ReceiveAsync(HttpContext context, Caller caller, UploadRow row, long? quota, UploadPlace? place, UploadChecksum? checksum)
     {
         Enter(caller.UserId);
         UploadSink? sink = null;
@@ -110,7 +112,7 @@ sealed class CreateUpload(
             if (sink.Length == row.Length)
             {
                 row = row with { DurableOffset = sink.Length };
-                Created(context, row, await finish.RunWholeAsync(caller, row, sink, quota));
+                Created(context, row, await finish.RunWholeAsync(caller, row, sink, quota, place));
                 return;
             }
             row = row with { DurableOffset = await sink.SyncAsync(CancellationToken.None) };

@@ -19,7 +19,7 @@ sealed class JoinParts(
         var length = parts.Sum(part => part.DurableOffset);
         if (length > options.Value.MaxUploadBytes)
             throw TusHeaders.TooLarge(options.Value.MaxUploadBytes);
-        var (space, folder) = await places.AdmitAsync(caller, UploadWish.Read(metadata), ct);
+        var (space, folder, _) = await places.AdmitAsync(caller, UploadWish.Read(metadata), ct);
         if (space.QuotaBytes is { } quota && space.UsedBytes + length > quota)
             throw Refusal.QuotaExceeded(quota);
         var now = clock.GetUtcNow();
@@ -31,7 +31,7 @@ sealed class JoinParts(
             await using var sink = (ContentSink)await sinks.StartAsync(UploadKind.File, space.Id, row.PackId, ct);
             foreach (var part in parts)
                 await sinks.CopyAsync(part, sink.Writer, ct);
-            CreateUpload.Created(context, row, await finish.RunWholeAsync(caller, row, sink, space.QuotaBytes));
+            CreateUpload.Created(context, row, await finish.RunWholeAsync(caller, row, sink, space.QuotaBytes, found: null));
         }
         finally
         {

@@ -39,14 +39,15 @@ sealed partial class UploadFinish(
                 var stored = await ((ContentSink)turn.Sink!).Writer.CompleteAsync(ct);
                 row = await table.CompleteAsync(row with { Length = stored.Size }, UploadedContent.Encode(stored), ct);
                 await turn.CloseAsync();
-                return await CommitAsync(caller, row, stored: null, ct);
+                return await CommitAsync(caller, row, ct);
         }
         await turn.CloseAsync();
         return null;
     }
 
     /// <summary>Ends an upload that came whole in one request and has no row yet.</summary>
-    public async Task<string?> RunWholeAsync(Caller caller, UploadRow row, UploadSink sink, long? quota)
+    /// <param name="found">Where it goes, if that has just been looked up: the commit asks again who may do it.</param>
+    public async Task<string?> RunWholeAsync(Caller caller, UploadRow row, UploadSink sink, long? quota, UploadPlace? found)
     {
         var ct = CancellationToken.None;
         switch (row.Kind)
@@ -62,19 +63,21 @@ sealed partial class UploadFinish(
                 return null;
             default:
                 var stored = await ((ContentSink)sink).Writer.CompleteAsync(ct);
-                return await CommitWholeAsync(caller, row, stored, quota, ct);
+                return await CommitWholeAsync(caller, row, stored, quota, found, ct);
         }
     }
 
     /// <summary>Commits an upload whose bytes were complete before: an answer was lost, or the first attempt was refused.</summary>
-    public async Task<string?> CommitAsync(Caller caller, UploadRow row, StoredContent? stored, CancellationToken ct)
+    public Task<string?> CommitAsync(Caller caller, UploadRow row, CancellationToken ct) => CommitAsync(caller, row, stored: null, found: null, ct);
+
+    async Task<string?> CommitAsync(Caller caller, UploadRow row, StoredContent? stored, UploadPlace? found, CancellationToken ct)
     {
         var wish = Wish(row);
         if (wish.Name is null)
             return null;
         for (var attempt = 1; ; attempt++)
         {
-            var place = await ReadmitAsync(caller, row, ct);
+            var place = attempt == 1 && found is not null ? found : await ReadmitAsync(caller, row, ct);
             var operations = await OperationsAsync(row, wish, place, stored is null ? row.Id.ToString() : null, ct);
             try
             {
@@ -98,7 +101,7 @@ sealed partial class UploadFinish(
 
     public static string LocationOf(UploadRow row, NodeId node, int version) => $"/api/v1/spaces/{row.SpaceId}/nodes/{node}/content?version={version}";
 
-    async Task<string?> CommitWholeAsync(Caller caller, UploadRow row, StoredContent stored, long? quota, CancellationToken ct)
+    async Task<string?> CommitWholeAsync(Caller caller, UploadRow row, StoredContent stored, long? quota, UploadPlace? found, CancellationToken ct)
     {
         if (Wish(row).Name is null)
         {
@@ -106,7 +109,7 @@ sealed partial class UploadFinish(
             await table.CompleteAsync(row, UploadedContent.Encode(stored), ct);
             return null;
         }
-        var location = await CommitAsync(caller, row, stored, ct);
+        var location = await CommitAsync(caller, row, stored, found, ct);
         await table.RememberAsync(row with { State = UploadState.Committed, ExpiresAt = table.Forgotten() }, caller.SessionId, ct);
         return location;
     }

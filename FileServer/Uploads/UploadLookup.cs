@@ -26,7 +26,7 @@ sealed class UploadLookup(UploadTable table, UploadFinish finish, AuditWriter au
     /// <summary>The path of the version that an upload became. One whose commit was refused or lost is tried again.</summary>
     public async Task<string?> LocationAsync(Caller caller, UploadRow row, CancellationToken ct) => row switch
     {
-        { Kind: UploadKind.File, State: UploadState.Complete } => await finish.CommitAsync(caller, row, stored: null, ct),
+        { Kind: UploadKind.File, State: UploadState.Complete } => await finish.CommitAsync(caller, row, ct),
         { Kind: UploadKind.File, State: UploadState.Committed } when await table.CommittedAsync(row, ct) is { } file =>
             UploadFinish.LocationOf(row, file.NodeId, file.Number),
         _ => null,

@@ -19,8 +19,8 @@ sealed record UploadPlace(NodeRow Folder, IReadOnlyList<string> Missing, NodeRow
 /// <summary>Finds the places that uploads go to, and asks whether the caller may put something there: when an upload begins and again when it ends.</summary>
 sealed class UploadPlaces(NpgsqlDataSource db, Spaces spaces, AccessCheck access, AuditWriter audit)
 {
-    /// <summary>The space and the folder that a new upload names, once it is certain that the caller may put this upload there.</summary>
-    public async Task<(SpaceRow Space, NodeId Folder)> AdmitAsync(Caller caller, UploadWish wish, CancellationToken ct)
+    /// <summary>The space, folder and place that a new upload names, once it is certain that the caller may put this upload there.</summary>
+    public async Task<(SpaceRow Space, NodeId Folder, UploadPlace Place)> AdmitAsync(Caller caller, UploadWish wish, CancellationToken ct)
     {
         var space = await SpaceAsync(caller, wish.Space, ct);
         await using var connection = await db.OpenConnectionAsync(ct);
@@ -35,7 +35,7 @@ sealed class UploadPlaces(NpgsqlDataSource db, Spaces spaces, AccessCheck access
             await access.RequireAsync(connection, caller, space.Id, node, right, ct);
         if (place.Taken is { } taken && (wish.OnConflict == OnConflict.Fail || (wish.OnConflict == OnConflict.Version && taken.Kind != NodeKind.File)))
             throw Refusal.NameTaken($"The name '{taken.Name}' is taken in this folder.");
-        return (space, folder);
+        return (space, folder, place);
     }
 
     /// <summary>A space into which the caller may put something somewhere: what it takes to send chunks.</summary>
@@ -83,6 +83,8 @@ sealed class UploadPlaces(NpgsqlDataSource db, Spaces spaces, AccessCheck access
 
     static async Task<NodeId> FolderAsync(NpgsqlConnection connection, SpaceId space, IReadOnlyList<string> names, CancellationToken ct)
     {
+        if (names.Count == 0)
+            return space.Root;
         var way = await Paths.ResolveAsync(connection, space, names, ct);
         return way.Count == names.Count + 1 ? way[^1].Id : throw Refusal.NotFound("folder");
     }

@@ -43,14 +43,18 @@ sealed class UploadTable(NpgsqlDataSource db, TimeProvider clock, IOptions<Uploa
         },
         ct);
 
-    /// <summary>Remembers an upload that began and ended in one request: for HEAD and DELETE, and no commit waits for it.</summary>
-    public Task RememberAsync(UploadRow row, Guid? session, CancellationToken ct) => db.InTransactionAsync(
-        async tx =>
-        {
-            await tx.ExecuteAsync("set local synchronous_commit = off", null, ct);
-            await InsertAsync(tx, row, session, ct);
-        },
-        ct);
+    /// <summary>Remembers an upload that began and ended in one request: for HEAD and DELETE, so nobody waits until it is durable.</summary>
+    public Task RememberAsync(UploadRow row, Guid? session, CancellationToken ct)
+    {
+        const string sql =
+            """
+            with soon as materialized (select set_config('synchronous_commit', 'off', true))
+            insert into uploads (id, user_id, session_id, kind, state, space_id, parent_id, length, durable_offset, metadata, concat, pack_id, created_at, touched_at, expires_at)
+            select @Id, @UserId, @session, @Kind, @State, @SpaceId, @ParentId, @Length, @DurableOffset, @Metadata, @Concat, @PackId, @CreatedAt, @CreatedAt, @ExpiresAt
+            from soon
+            """;
+        return db.ExecuteAsync(sql, Columns(row, session), ct);
+    }
 
     /// <summary>Stores what a pack proved that its user possesses, together with the upload.</summary>
     public Task AddClaimAsync(UploadRow row, Guid? session, byte[] entries, CancellationToken ct) => db.InTransactionAsync(
@@ -197,24 +201,26 @@ sealed class UploadTable(NpgsqlDataSource db, TimeProvider clock, IOptions<Uploa
         insert into uploads (id, user_id, session_id, kind, state, space_id, parent_id, length, durable_offset, metadata, concat, pack_id, created_at, touched_at, expires_at)
         values (@Id, @UserId, @session, @Kind, @State, @SpaceId, @ParentId, @Length, @DurableOffset, @Metadata, @Concat, @PackId, @CreatedAt, @CreatedAt, @ExpiresAt)
         """,
-        new
-        {
-            row.Id,
-            row.UserId,
-            session,
-            Kind = (short)row.Kind,
-            State = (short)row.State,
-            SpaceId = row.SpaceId?.Value,
-            ParentId = row.ParentId?.Value,
-            row.Length,
-            row.DurableOffset,
-            row.Metadata,
-            row.Concat,
-            row.PackId,
-            row.CreatedAt,
-            row.ExpiresAt,
-        },
+        Columns(row, session),
         ct);
+
+    static object Columns(UploadRow row, Guid? session) => new
+    {
+        row.Id,
+        UserId = row.UserId.Value,
+        session,
+        Kind = (short)row.Kind,
+        State = (short)row.State,
+        SpaceId = row.SpaceId?.Value,
+        ParentId = row.ParentId?.Value,
+        row.Length,
+        row.DurableOffset,
+        row.Metadata,
+        row.Concat,
+        PackId = row.PackId.Value,
+        row.CreatedAt,
+        row.ExpiresAt,
+    };
 
     sealed record Quota(long Bytes, long Used);
 
