@@ -1,4 +1,6 @@
 using System.Security.Cryptography;
+using FileServer.Uploads;
+using Microsoft.Extensions.DependencyInjection;
 using Tests.Protocol;
 using Tests.Support;
 
@@ -307,6 +309,29 @@ public sealed class TusCoreTests(World world) : IClassFixture<World>
     {
         var ann = await AnnAsync();
         Assert.Equal("partial", TusClient.Value(await ann.HeadAsync(await ann.PartAsync(5)), "Upload-Concat"));
+    }
+
+    [Fact]
+    public async Task A_newer_request_takes_over_and_the_offset_that_it_is_told_holds()
+    {
+        var ann = await AnnAsync();
+        var bytes = FastCdcTests.SplitMix(4, 2_000_000);
+        var url = await ann.PartAsync(bytes.Length);
+        await using var held = await RawRequest.OpenAsync(ann, world.Url, "PATCH", url, ("Upload-Offset", "0"), ("Content-Length", bytes.Length.ToString()));
+        await held.WriteAsync(bytes.AsMemory(0, 1_000_000));
+        await UntilHeldAsync(world, url);
+        var offset = (int)await ann.OffsetAsync(url);
+        Assert.InRange(offset, 0, 1_000_000);
+        Assert.StartsWith("HTTP/1.1 423", await held.AnswerAsync());
+        TusClient.Is(204, await ann.PatchAsync(url, offset, bytes[offset..]));
+    }
+
+    /// <summary>Waits until a request works on the upload; asking the server would take it over.</summary>
+    internal static async Task UntilHeldAsync(World world, string url)
+    {
+        var live = world.Services.GetRequiredService<LiveUploads>();
+        while (!live.IsHeld(Guid.Parse(url.Split('/')[^1])))
+            await Task.Delay(5, TestContext.Current.CancellationToken);
     }
 
     [Fact]

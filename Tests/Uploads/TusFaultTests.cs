@@ -35,15 +35,6 @@ public sealed class TusFaultTests(TusFaultTests.ImpatientWorld world) : IClassFi
         Assert.Equal(Bytes, await ann.Http.GetByteArrayAsync(TusClient.Value(last, "Content-Location"), Ct));
     }
 
-    /// <summary>Waits, without a clock, until the server has taken so much: HEAD would take the upload over.</summary>
-    async Task UntilHeldAsync(string url)
-    {
-        var live = world.Server.Services.GetRequiredService<LiveUploads>();
-        var id = Guid.Parse(url.Split('/')[^1]);
-        while (!live.IsHeld(id))
-            await Task.Delay(5, Ct);
-    }
-
     [Fact]
     public async Task R11_A_connection_that_breaks_in_the_middle_keeps_what_came()
     {
@@ -69,19 +60,6 @@ public sealed class TusFaultTests(TusFaultTests.ImpatientWorld world) : IClassFi
     }
 
     [Fact]
-    public async Task A_newer_request_takes_over_and_its_offset_holds()
-    {
-        var (ann, url) = await FileAsync(Bytes.Length);
-        await using var held = await BeginAsync(ann, url, ("Content-Length", Bytes.Length.ToString()));
-        await held.WriteAsync(Bytes.AsMemory(0, 1_000_000));
-        await UntilHeldAsync(url);
-        var offset = await ann.OffsetAsync(url);
-        Assert.InRange(offset, 0, 1_000_000);
-        Assert.StartsWith("HTTP/1.1 423", await held.AnswerAsync());
-        await FinishAsync(ann, url);
-    }
-
-    [Fact]
     public async Task Bytes_whose_checksum_never_came_do_not_count()
     {
         var (ann, url) = await FileAsync(Bytes.Length);
@@ -89,7 +67,7 @@ public sealed class TusFaultTests(TusFaultTests.ImpatientWorld world) : IClassFi
         await using (var broken = await RawRequest.OpenAsync(ann, world.Server.Url, "PATCH", url, ("Upload-Offset", "1000"), ("Content-Length", "2000"), ("Upload-Checksum", TusCoreTests.Sum("sha1", [1]))))
         {
             await broken.WriteAsync(Bytes.AsMemory(1000, 1500));
-            await UntilHeldAsync(url);
+            await TusCoreTests.UntilHeldAsync(world.Server, url);
         }
         Assert.Equal(1000, await ann.OffsetAsync(url));
         await FinishAsync(ann, url);
