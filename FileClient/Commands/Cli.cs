@@ -144,11 +144,26 @@ sealed class Cli
     /// <summary>Help, with the command's examples at its end.</summary>
     sealed class HelpWithExamples(HelpAction inner) : SynchronousCommandLineAction
     {
+        const string Surroundings =
+            """
+            Environment:
+              FILESHARE_URL      Address of the server.
+              FILESHARE_TOKEN    Token to act with, instead of the stored sign-in.
+              FILESHARE_CONFIG   Folder for settings and credentials (else $XDG_CONFIG_HOME/fileshare).
+              HTTPS_PROXY, HTTP_PROXY, NO_PROXY, NO_COLOR are honoured.
+
+            Exit codes:
+              0 done   1 failure   2 usage   3 not found   4 not signed in or forbidden   5 temporary   6 partial
+              7 conflicts   8 quota or limit   9 integrity   10 safety brake   11 locked   130, 143 interrupted
+            """;
+
         public override bool ClearsParseErrors => true;
 
         public override int Invoke(ParseResult parseResult)
         {
             inner.Invoke(parseResult);
+            if (parseResult.CommandResult.Command is RootCommand)
+                parseResult.InvocationConfiguration.Output.WriteLine(Surroundings);
             if (parseResult.CommandResult.Command is Verb { Examples: { Count: > 0 } examples })
             {
                 var output = parseResult.InvocationConfiguration.Output;

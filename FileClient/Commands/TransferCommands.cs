@@ -51,7 +51,7 @@ static class TransferCommands
 
     public static Command Put(Cli cli)
     {
-        var arguments = new Argument<string[]>("LOCAL… SPACE:/path") { Description = "Files and folders (- is standard input), and where to: a folder that is there or ends with a slash takes them, else it is the new name.", Arity = new ArgumentArity(2, 100_000) };
+        var arguments = new Argument<string[]>("LOCAL… SPACE:/path") { Description = "Files and folders (- is standard input), and where to: into it with a slash at its end, else under that very name.", Arity = new ArgumentArity(2, 100_000) };
         var deep = new Option<bool>("-r", "--recursive") { Description = "Folders with everything below (they are taken so in any case).", Hidden = true };
         var dryRun = Run.DryRun();
         return new Verb("put", "Uploads files and folders. A file that is there already gets a new version. Killed, it goes on where it stopped.", arguments, deep, dryRun)
@@ -59,7 +59,7 @@ static class TransferCommands
             Examples =
             [
                 "fileshare put report.pdf team:/reports/",
-                "fileshare put photos team:/archive/photos",
+                "fileshare put photos team:/archive/",
                 "tar c src | fileshare put - team:/backup/src.tar",
             ],
         }.Does(cli, async (run, ct) =>
@@ -105,7 +105,7 @@ static class TransferCommands
 
     public static Command Get(Cli cli)
     {
-        var arguments = new Argument<string[]>("SPACE:/path… LOCAL") { Description = "What to fetch, and where to: a file, a folder, or - for standard output.", Arity = new ArgumentArity(2, 100_000) };
+        var arguments = new Argument<string[]>("SPACE:/path… LOCAL") { Description = "What to fetch, and where to: into a folder with a slash at its end, else under that very name; - is standard output.", Arity = new ArgumentArity(2, 100_000) };
         var version = new Option<int?>("--version") { Description = "An older version.", HelpName = "N" };
         var deep = new Option<bool>("-r", "--recursive") { Description = "Folders with everything below (they are taken so in any case).", Hidden = true };
         var dryRun = Run.DryRun();
@@ -135,10 +135,12 @@ static class TransferCommands
             return true;
         }
         var node = await run.Api.NodeAtAsync(source, null, ct);
-        var into = Directory.Exists(target) || target.EndsWith(Path.DirectorySeparatorChar);
+        // A folder goes under the very name unless a slash says otherwise, so that the same command run again goes on instead of nesting.
+        var meant = target.EndsWith(Path.DirectorySeparatorChar) || target is "." or "..";
+        var into = meant || (Directory.Exists(target) && (several || node.Kind != NodeKind.Folder));
         if (several && !into)
             throw Failure.Usage($"{target} is not a folder, and there are several sources.");
-        var place = into && !(source.IsRoot && node.Kind == NodeKind.Folder && !several) ? Path.Combine(target, source.Name) : target;
+        var place = into ? Path.Combine(target, source.Name) : target;
         var deed = new Deed("get", source.ToString(), place);
         if (run.Would(dryRun, deed))
             return true;

@@ -179,7 +179,7 @@ public sealed class CliFilesTests(CliFilesTests.Office office) : IClassFixture<C
             LocalFile(path, bytes);
         Directory.CreateDirectory(temporary["src/empty"]);
         File.CreateSymbolicLink(temporary["src/link"], "big.bin");
-        var put = await Ann.RunAsync("put", temporary["src"], folder);
+        var put = await Ann.RunAsync("put", temporary["src"], $"{folder}/");
         Assert.Equal(ExitCode.Partial, put.Exit);
         Assert.Contains("skipped link: it is a symbolic link", put.Error);
 
@@ -195,7 +195,9 @@ public sealed class CliFilesTests(CliFilesTests.Office office) : IClassFixture<C
         }
         Assert.True(Directory.Exists(temporary["back/empty"]));
 
-        var again = JsonDocument.Parse(await Ann.DoAsync("put", temporary["src"], folder, "--json")).RootElement;
+        var again = JsonDocument.Parse(await Ann.DoAsync("put", temporary["src"], $"{folder}/src", "--json")).RootElement;
+        await Ann.DoAsync("get", $"{folder}/src", temporary["back"]);
+        Assert.Equal(back.Length, Directory.GetFiles(temporary["back"], "*", SearchOption.AllDirectories).Length);
         Assert.Equal(60, again.GetProperty("unchanged").GetInt32());
     }
 
