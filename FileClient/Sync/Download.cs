@@ -20,7 +20,7 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
     const long BatchBytes = 16 * 1024 * 1024;
 
     readonly Lock gate = new();
-    readonly List<(Step Step, string Staged)> staged = [];
+    List<(Step Step, string Staged)> staged = [];
     int number;
 
     public async Task RunAsync(IReadOnlyList<Step> steps, CancellationToken ct)
@@ -37,8 +37,8 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
             else if (!(byContent.TryGetValue(step.Goal.Content!.Value, out var twin) && StageCopy(step, twin)))
                 small.Add(step);
         }
-        await SmallAsync(small, ct);
         PlaceAll();
+        await SmallAsync(small, ct);
         foreach (var step in large)
         {
             await LargeAsync(step, ct);
@@ -47,17 +47,30 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
         work.State.Save();
     }
 
+    // While one round is made durable and placed, the next one is on its way. A broken run keeps what it had placed.
     async Task SmallAsync(List<Step> steps, CancellationToken ct)
     {
-        var batches = Batches(steps).ToList();
-        // Each round brings as many batches as streams, then places them: a broken run keeps what it had placed.
-        for (var from = 0; from < batches.Count; from += 2 * Streams)
+        var placing = Task.CompletedTask;
+        foreach (var round in Batches(steps).Chunk(2 * Streams))
         {
             await Parallel.ForEachAsync(
-                batches.Skip(from).Take(2 * Streams),
+                round,
                 new ParallelOptions { MaxDegreeOfParallelism = Streams, CancellationToken = ct },
                 async (batch, token) => await BatchAsync(batch, token));
-            PlaceAll();
+            await placing;
+            var done = TakeStaged();
+            placing = Task.Run(() => Place(done), CancellationToken.None);
+        }
+        await placing;
+    }
+
+    List<(Step Step, string Staged)> TakeStaged()
+    {
+        lock (gate)
+        {
+            var taken = staged;
+            staged = [];
+            return taken;
         }
     }
 
@@ -116,7 +129,7 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
 
     void Fail(Step step, string code, string reason)
     {
-        lock (gate)
+        lock (report)
             report.Problems.Add(new SyncProblem(step.Goal.Name, code, reason));
     }
 
@@ -162,24 +175,31 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
         Posix.SetModified(file, goal.Modified);
     }
 
-    /// <summary>One call makes all staged files durable; then they get their places.</summary>
-    void PlaceAll()
+    void PlaceAll() => Place(TakeStaged());
+
+    /// <summary>One call makes all these files durable; then they get their places.</summary>
+    void Place(List<(Step Step, string Staged)> files)
     {
-        if (staged.Count == 0)
+        if (files.Count == 0)
             return;
         if (Posix.SyncFileSystem(work.Folder.Staging) is not 0 and var error)
             throw new IOException($"The disk did not take the bytes: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(error)}.");
-        var replaced = staged.Where(static item => item.Step.Kind == StepKind.LocalReplace).ToList();
-        work.State.AddIntents([.. replaced.Select(item => new Intent(
-            Guid.CreateVersion7().ToString("N"), "replace", item.Step.Id, work.PathOf(item.Step.Id), item.Staged, Stat.Of(work.Folder.Staging, item.Staged, out _)?.Signature.Inode ?? 0))]);
-        foreach (var (step, name) in staged)
+        var replaced = files.Where(static file => file.Step.Kind == StepKind.LocalReplace).ToList();
+        work.State.AddIntents([.. replaced.Select(file => new Intent(
+            Guid.CreateVersion7().ToString("N"), "replace", file.Step.Id, work.PathOf(file.Step.Id), file.Staged, Stat.Of(work.Folder.Staging, file.Staged, out _)?.Signature.Inode ?? 0))]);
+        foreach (var (step, name) in files)
             transition.Try(step, () => transition.Place(step, name, step.Goal.Content!.Value));
-        foreach (var (_, name) in staged)
-            Posix.RemoveFile(work.Folder.Staging, name);
-        staged.Clear();
+        foreach (var (step, name) in files)
+            if (Stat.Of(work.Folder.Staging, name, out _) is not null)
+                Leave(step, name);
         work.State.Save();
-        if (replaced.Count > 0)
-            work.State.ClearIntents();
+    }
+
+    // It could not be placed. The bytes are the server's and can be had again, unless the user's file stands under this name since an exchange.
+    void Leave(Step step, string name)
+    {
+        if (step.Kind == StepKind.LocalPlace)
+            Posix.RemoveFile(work.Folder.Staging, name);
     }
 
     async Task LargeAsync(Step step, CancellationToken ct)

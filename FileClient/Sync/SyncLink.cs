@@ -47,16 +47,16 @@ sealed record SyncReport
 
     public bool DryRun { get; set; }
 
-    public List<SyncConflict> Conflicts { get; } = [];
+    public List<SyncConflict> Conflicts { get; init; } = [];
 
-    public List<SyncProblem> Problems { get; } = [];
+    public List<SyncProblem> Problems { get; init; } = [];
 
-    public List<SyncBrake> Brakes { get; } = [];
+    public List<SyncBrake> Brakes { get; init; } = [];
 
-    public List<string> Notes { get; } = [];
+    public List<string> Notes { get; init; } = [];
 
     /// <summary>What a dry run would do.</summary>
-    public List<string> Plan { get; } = [];
+    public List<string> Plan { get; init; } = [];
 }
 
 /// <summary>A conflict that was kept: the server's file and the copy beside it.</summary>

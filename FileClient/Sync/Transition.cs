@@ -29,13 +29,20 @@ sealed class Transition(Workspace work, Trash trash, SyncReport report, TimeProv
         }
         catch (StepFailed failed)
         {
-            report.Problems.Add(new SyncProblem(SafePath(step), failed.Error == Posix.Exists ? "changed-meanwhile" : "local", failed.Message));
+            Tell(new SyncProblem(SafePath(step), failed.Error == Posix.Exists ? "changed-meanwhile" : "local", failed.Message));
         }
         catch (KeyNotFoundException)
         {
             // The folder that it belongs into could not be made; that failure was told.
-            report.Problems.Add(new SyncProblem(step.Goal.Name, "folder-missing", "Its folder could not be made."));
+            Tell(new SyncProblem(step.Goal.Name, "folder-missing", "Its folder could not be made."));
         }
+    }
+
+    // Downloads that fail are told at the same time.
+    void Tell(SyncProblem problem)
+    {
+        lock (report)
+            report.Problems.Add(problem);
     }
 
     string SafePath(Step step)
@@ -228,16 +235,28 @@ sealed class Transition(Workspace work, Trash trash, SyncReport report, TimeProv
 
     void Replace(Entry goal, string staged, Digest content)
     {
-        RequireSameBytes(goal.Id);
         var holder = work.HolderOf(goal.Id);
         var name = work.DiskName(goal.Id);
+        try
+        {
+            RequireSameBytes(goal.Id);
+        }
+        catch (StepFailed)
+        {
+            Posix.RemoveFile(work.Folder.Staging, staged);
+            throw;
+        }
+        var ours = Stat.Of(work.Folder.Staging, staged, out _)?.Signature.Inode;
         var error = Posix.RenameSwap(work.Folder.Staging, staged, holder, name);
         if (error != 0)
             throw new StepFailed(error, $"{name} cannot be replaced");
         if (Stat.Of(work.Folder.Staging, staged, out _) is { } displaced && !IsUntouched(work.Folder.Staging, staged, displaced, goal.Id))
         {
             // Somebody wrote to it in the last moment. Back it goes; the next comparison makes it a conflict.
-            Posix.RenameSwap(work.Folder.Staging, staged, holder, name);
+            if (Posix.RenameSwap(work.Folder.Staging, staged, holder, name) == 0 && Stat.Of(work.Folder.Staging, staged, out _)?.Signature.Inode == ours)
+                Posix.RemoveFile(work.Folder.Staging, staged);
+            else
+                trash.Take(work.Folder.Staging, staged, work.PathOf(goal.Id));
             throw new StepFailed(Posix.Exists, $"{name} was changed at the last moment");
         }
         trash.Take(work.Folder.Staging, staged, work.PathOf(goal.Id));
