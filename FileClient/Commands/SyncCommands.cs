@@ -103,7 +103,7 @@ static class SyncOutput
         foreach (var conflict in report.Conflicts)
             output.Note($"conflict: {conflict.Path}; this device's version is kept as “{conflict.Copy}”. {conflict.Reason}");
         foreach (var problem in report.Problems)
-            output.Warn($"skipped: {problem.Path}: {problem.Reason}");
+            output.Warn($"skipped: {Plain(problem.Path)}: {problem.Reason}");
         foreach (var brake in report.Brakes)
         {
             output.Warn($"stopped by the safety brake ({brake.Rail}): {brake.Deletes} of {brake.Nodes} nodes would be deleted {(brake.Rail == "mass-delete-local" ? "on this device" : "on the server")}. Nothing was deleted.");
@@ -112,6 +112,9 @@ static class SyncOutput
         if (!report.DryRun)
             output.Note(Summary(report));
     }
+
+    // A name may hold what would move a terminal's cursor.
+    static string Plain(string text) => string.Concat(text.Select(static c => char.IsControl(c) ? '\uFFFD' : c));
 
     static string Summary(SyncReport report) =>
         $"up {report.Uploaded} ({report.BytesUp:N0} bytes), down {report.Downloaded} ({report.BytesDown:N0} bytes), moved {report.MovedLocally + report.MovedRemotely}, "
@@ -144,7 +147,7 @@ static class SyncOutput
         output.Line($"{status.Folder} ⇄ {status.Space}:{status.Path} on {status.Server}");
         output.Line($"{status.Files} files, {status.Folders} folders synced; {status.PendingUp} to send, {status.PendingDown} to fetch, {status.Conflicts} conflict copies.");
         foreach (var problem in status.Problems)
-            output.Line($"skipped: {problem.Path}: {problem.Reason}");
+            output.Line($"skipped: {Plain(problem.Path)}: {problem.Reason}");
         foreach (var brake in status.Brakes)
             output.Line($"{brake.Deletes} deletions wait for confirmation ({brake.Hash}).");
     }
