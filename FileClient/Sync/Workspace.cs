@@ -71,7 +71,10 @@ sealed class Workspace(SyncFolder folder, SyncState state, NodeId root, Dictiona
         var stat = Stat.Of(FolderOf(entry.Parent), diskName, out var error) ?? throw new StepFailed(error, $"{diskName} vanished right after it was placed");
         tree[entry.Id] = entry with
         {
-            Version = 0, Revision = 0, Permits = Permits.All, Modified = entry.Kind == NodeKind.File ? stat.Modified : entry.Modified,
+            Version = 0,
+            Revision = 0,
+            Permits = Permits.All,
+            Modified = entry.Kind == NodeKind.File ? stat.Modified : entry.Modified,
             Executable = entry.Kind == NodeKind.File && stat.IsExecutable,
         };
         // Looked at after the last change of ours: whatever changes it later shows.
