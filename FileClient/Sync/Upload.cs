@@ -224,7 +224,7 @@ sealed class Upload(ApiClient api, Workspace work, SyncLink link, Committer comm
                 var bytes = pack.Builder.Finish();
                 await Task.Run(() => api.UploadPackAsync(link.Space.ToString(), pack.Id, bytes, ct), ct);
                 lock (report)
-                    report.BytesUp += bytes.Length;
+                    report.BytesUp += pack.Builder.ContentLength;
             }
             pack.Close().ForEach(Release);
         }

@@ -25,6 +25,9 @@ public sealed class PackBuilder : IDisposable
     /// <summary>Bytes of the pack if it were finished now.</summary>
     public long Length { get; private set; } = PackFormat.HeaderSize + PackFormat.TrailerSize;
 
+    /// <summary>Bytes of the chunks alone.</summary>
+    public long ContentLength => Length - PackFormat.HeaderSize - PackFormat.TrailerSize - ((long)Count * PackFormat.EntrySize);
+
     /// <summary>Whether one more chunk of this length stays within the limit.</summary>
     public bool Fits(int chunkLength) => Length + chunkLength + PackFormat.EntrySize <= maxSize;
 
