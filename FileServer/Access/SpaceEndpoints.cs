@@ -51,7 +51,9 @@ static class SpaceEndpoints
         var row = await spaces.ResolveAsync(caller, space, ct);
         if (patch.ValueKind != JsonValueKind.Object)
             throw Refusal.Invalid("Send a JSON object with 'name' and/or 'quotaBytes'.");
-        var name = patch.TryGetProperty("name", out var given) && given.ValueKind == JsonValueKind.String ? given.GetString() : null;
+        var name = patch.TryGetProperty("name", out var given)
+            ? given.Deserialize(WireJson.Default.String) ?? throw Refusal.Invalid("A space keeps a name: send another one, or leave 'name' out.")
+            : null;
         (bool, long?) quota = patch.TryGetProperty("quotaBytes", out var bytes)
             ? (true, bytes.ValueKind == JsonValueKind.Null ? null : bytes.ValueKind == JsonValueKind.Number && bytes.TryGetInt64(out var number) ? number : -1)
             : (false, null);

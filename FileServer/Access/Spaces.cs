@@ -26,6 +26,9 @@ sealed class Spaces(NpgsqlDataSource db, AccessCheck access, AuditLog audit, Tim
     /// <exception cref="Refusal">There is none, or the caller may not see it.</exception>
     public async Task<SpaceRow> ResolveAsync(Caller caller, string nameOrId, CancellationToken ct)
     {
+        // The database takes no such text, and no space is called so.
+        if (nameOrId.Contains('\0'))
+            throw Refusal.NotFound("space");
         const string sql =
             $"""
             select {SpaceRow.Columns}

@@ -46,6 +46,8 @@ sealed record ChangesetRequest(Changeset Changeset, Origin Origin, IReadOnlyList
             throw Refusal.Invalid("A changeset holds at least one operation.");
         if (changeset.Operations.Count > limits.MaxOperations)
             throw Refusal.TooLarge($"A changeset holds at most {limits.MaxOperations} operations: send several.", limits.MaxOperations);
+        if (changeset.Operations.Contains(null))
+            throw Refusal.Invalid("An operation is null.");
         if (changeset.Device is { } device && (device.Length > 200 || device.Any(char.IsControl)))
             throw Refusal.Invalid("A device's name has at most 200 characters and no control characters.");
         var errors = changeset.Operations.Select((op, index) => Lacks(op, contents) is { } lack ? $"Operation {index} ({Word(op.Op)}): {lack}" : null).OfType<string>();

@@ -26,9 +26,10 @@ static class Reading
         services.AddHostedService(provider => provider.GetRequiredService<WholeHashes>());
     }
 
-    /// <param name="space">The group of <c>/api/v1/spaces/{space}</c>.</param>
-    public static void MapReading(this IEndpointRouteBuilder space)
+    /// <param name="routes">The group of <c>/api/v1/spaces/{space}</c>.</param>
+    public static void MapReading(this IEndpointRouteBuilder routes)
     {
+        var space = routes.MapGroup("").AddEndpointFilter(RefuseThePast);
         space.MapMethods("/files/{**path}", GetOrHead, GetByPath).WithTags("Files by path")
             .WithSummary("The bytes of a file; with '?stat' its metadata; with a trailing slash a folder's listing")
             .Requires("read on a file, list on a folder");
@@ -44,8 +45,14 @@ static class Reading
         nodes.MapGet("/history", GetHistory).WithSummary("The states that a node has had, newest first").Requires("list on the node");
     }
 
+    /// <summary>Time travel is not there yet, and the present must not be taken for the past that was asked for.</summary>
+    static ValueTask<object?> RefuseThePast(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
+        context.HttpContext.Request.Query.ContainsKey("asOf")
+            ? throw Refusal.Invalid("'asOf' is not answered by this server: it shows the present only. Old bytes are under 'versions', old places under 'history'.")
+            : next(context);
+
     static async Task<IResult> GetByPath(
-        HttpContext context, string space, int? limit, string? cursor,
+        HttpContext context, string space, int? limit, string? cursor, int? version,
         Caller caller, Spaces spaces, Listings listings, FileVersions versions, Download download, NpgsqlDataSource db, CancellationToken ct)
     {
         var (names, slash) = RawPath.After(context, SegmentsBeforeNames);
@@ -62,9 +69,9 @@ static class Reading
             throw Refusal.NotFound("node");
         if (node.Kind == NodeKind.Folder)
             return Results.Ok(await listings.ChildrenAsync(context, caller, inSpace.Id, node.Id, limit, cursor, ct));
-        var file = await versions.ToSendAsync(connection, caller, inSpace.Id, node.Id, version: null, ct);
+        var file = await versions.ToSendAsync(connection, caller, inSpace.Id, node.Id, version, ct);
         await connection.CloseAsync();
-        await download.SendAsync(context, caller, inSpace.Id, file, $"/{string.Join('/', names)}", pinned: false, ct);
+        await download.SendAsync(context, caller, inSpace.Id, file, $"/{string.Join('/', names)}", pinned: version is not null, ct);
         return Results.Empty;
     }
 

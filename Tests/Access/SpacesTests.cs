@@ -82,4 +82,22 @@ public sealed class SpacesTests(World world) : IClassFixture<World>
         Assert.Equal(HttpStatusCode.Forbidden, (await script.PutAsync($"{files}/in/a.txt", new StringContent("changed"), Cancelled)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await script.PutAsync($"{files}/new.txt", new StringContent("new"), Cancelled)).StatusCode);
     }
+
+    [Fact]
+    public async Task What_does_not_fit_is_refused_and_changes_nothing()
+    {
+        var space = await world.SpaceAsync(NewName(), "editor", ["cat"], Cancelled);
+        var (admin, cat) = (await world.AdminAsync(Cancelled), await world.SignedInAsync("cat", Cancelled));
+        var at = $"/api/v1/spaces/{space.Id}";
+        Assert.Equal("malformed-json", await CodeAsync(await admin.PatchAsync(at, Json("""{"name":5}"""), Cancelled)));
+        Assert.Equal("malformed-json", await CodeAsync(await admin.PatchAsync(at, Json("""{"name":"\ud800"}"""), Cancelled)));
+        Assert.Equal("invalid-request", await CodeAsync(await admin.PatchAsync(at, Json("""{"name":null}"""), Cancelled)));
+        Assert.Equal("not-found", await CodeAsync(await cat.PostAsync("/api/v1/tokens", Json("""{"name":"t","space":"a\u0000b"}"""), Cancelled)));
+        var folder = (await (await cat.PostAsync($"{at}/files/open?mkdir", null, Cancelled)).Content.ReadFromJsonAsync(WireJson.Default.Node, Cancelled))!;
+        // An empty body must not stop the inheritance.
+        Assert.Equal("malformed-json", await CodeAsync(await admin.PutAsync($"{at}/nodes/{folder.Id}/inheritance", Json("{}"), Cancelled)));
+        Assert.Equal(HttpStatusCode.OK, (await cat.GetAsync($"{at}/nodes/{folder.Id}", Cancelled)).StatusCode);
+        Assert.Equal("invalid-request", await CodeAsync(await cat.PostAsync($"{at}/changesets", Json($$"""{"id":"{{Guid.CreateVersion7()}}","operations":[null]}"""), Cancelled)));
+        Assert.Equal(space.Name, (await admin.GetFromJsonAsync(at, WireJson.Default.Space, Cancelled))!.Name);
+    }
 }

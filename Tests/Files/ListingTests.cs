@@ -159,6 +159,22 @@ public sealed class ListingTests(World world) : IClassFixture<World>
     }
 
     [Fact]
+    public async Task The_present_is_not_taken_for_the_past()
+    {
+        var (ann, space) = await SpaceAsync("past");
+        var at = $"/api/v1/spaces/{space.Id}/files";
+        foreach (var text in new[] { "first", "second" })
+            await ann.PutAsync($"{at}/a.txt", new StringContent(text), Cancelled);
+        Assert.Equal("first", await ann.GetStringAsync($"{at}/a.txt?version=1", Cancelled));
+        Assert.Equal(HttpStatusCode.NotFound, (await ann.GetAsync($"{at}/a.txt?version=9", Cancelled)).StatusCode);
+        foreach (var target in new[] { $"{at}/?asOf=1", $"{at}/a.txt?asOf=2026-01-01T00:00:00Z", $"/api/v1/spaces/{space.Id}/nodes/{space.Id}/children?asOf=1" })
+        {
+            using var answer = await ann.GetAsync(target, Cancelled);
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        }
+    }
+
+    [Fact]
     public async Task The_plain_hash_of_versions_made_of_chunks_is_filled_in_later()
     {
         var (ann, space) = await SpaceAsync("hashes");

@@ -90,7 +90,7 @@ public sealed record Grant(string Id, string Principal, string Role, DateTimeOff
 public sealed record GrantRequest(string Principal, string Role, DateTimeOffset? ExpiresAt);
 
 /// <summary>Body of <c>PUT …/nodes/{id}/inheritance</c>.</summary>
-public sealed record InheritanceRequest(bool Inherit);
+public sealed record InheritanceRequest([property: JsonRequired] bool Inherit);
 
 /// <summary>The grants that decide about a node, own ones first.</summary>
 public sealed record GrantList(bool Inherits, IReadOnlyList<Grant> Items);
