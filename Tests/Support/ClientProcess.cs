@@ -23,7 +23,8 @@ sealed class ClientProcess : IDisposable
 
     public static ClientProcess Start(Uri server, string configFolder, params string[] args)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(FileClient.Commands.Cli).Assembly.Location, .. args])
+        // A shell starts its background jobs with SIGINT ignored, and all their children inherit that: a person's terminal does not.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", typeof(FileClient.Commands.Cli).Assembly.Location, .. args])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
