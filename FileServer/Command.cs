@@ -128,6 +128,11 @@ static class Command
             await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, invalid.Failures));
             return Failed;
         }
+        catch (System.Net.Sockets.SocketException noAddress)
+        {
+            await Console.Error.WriteLineAsync($"The address cannot be listened on: {noAddress.Message}. Give another one with --urls or ASPNETCORE_URLS.");
+            return Failed;
+        }
         catch (IOException inUse) when (inUse.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
             await Console.Error.WriteLineAsync($"{inUse.Message} Give another address with --urls or ASPNETCORE_URLS.");

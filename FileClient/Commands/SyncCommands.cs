@@ -1,6 +1,7 @@
 using System.CommandLine;
 using FileClient.Api;
 using FileClient.Sync;
+using FileClient.Sync.Core;
 using FileClient.Terminal;
 using FileServer.Protocol.Contracts;
 
@@ -97,7 +98,7 @@ static class SyncOutput
         if (output.Json)
             output.Value(report, SyncJson.Default.SyncReport);
         foreach (var line in report.Plan)
-            output.Note($"would: {line}");
+            output.Note(Would(line));
         foreach (var note in report.Notes)
             output.Note(note);
         foreach (var conflict in report.Conflicts)
@@ -111,6 +112,34 @@ static class SyncOutput
         }
         if (!report.DryRun)
             output.Note(Summary(report));
+    }
+
+    /// <summary>A step of the plan in a person's words.</summary>
+    static string Would(string step)
+    {
+        var space = step.IndexOf(' ', StringComparison.Ordinal);
+        var words = step[..space] switch
+        {
+            nameof(StepKind.Park) => "move aside for a moment",
+            nameof(StepKind.LocalFolder) => "make the folder here",
+            nameof(StepKind.LocalMove) => "move here, to",
+            nameof(StepKind.LocalPlace) => "fetch",
+            nameof(StepKind.LocalReplace) => "fetch the new version of",
+            nameof(StepKind.LocalLink) => "make the symbolic link here",
+            nameof(StepKind.LocalMetadata) => "set time and mode here of",
+            nameof(StepKind.LocalTrash) => "put into the local trash",
+            nameof(StepKind.LocalRemoveFolder) => "remove the folder here",
+            nameof(StepKind.LocalEvict) => "take out of the synced tree",
+            nameof(StepKind.RemoteFolder) => "make the folder on the server",
+            nameof(StepKind.RemoteRestore) => "bring back on the server",
+            nameof(StepKind.RemoteMove) => "move on the server, to",
+            nameof(StepKind.RemotePut) => "send",
+            nameof(StepKind.RemoteLink) => "send the symbolic link",
+            nameof(StepKind.RemoteMetadata) => "set time and mode on the server of",
+            nameof(StepKind.RemoteDelete) => "delete on the server",
+            var other => other,
+        };
+        return $"would {words} {Plain(step[(space + 1)..])}";
     }
 
     // A name may hold what would move a terminal's cursor.

@@ -65,7 +65,9 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
         Tell(plan, local, remote);
         if (options.DryRun)
         {
-            report.Plan.AddRange(plan.Local.Concat(plan.Remote).Select(static step => $"{step.Kind} {step.Goal.Name}"));
+            // Each side's steps aim at what the other side shows.
+            report.Plan.AddRange(plan.Local.Select(step => $"{step.Kind} {Paths.Of(step.Id, step.Goal.Name, remote.Nodes, local.Tree)}"));
+            report.Plan.AddRange(plan.Remote.Select(step => $"{step.Kind} {Paths.Of(step.Id, step.Goal.Name, local.Tree, remote.Nodes)}"));
             report.InSync = plan.IsQuiet;
             return false;
         }

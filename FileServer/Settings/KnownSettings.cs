@@ -55,7 +55,7 @@ static class KnownSettings
 
     static string Describe(Type type, RangeAttribute? range) => (type, range) switch
     {
-        (_, not null) when type == typeof(int) || type == typeof(long) => $"a whole number from {range.Minimum} to {range.Maximum}",
+        (_, not null) when type == typeof(int) || type == typeof(long) => $"a whole number from {range.Minimum:F0} to {range.Maximum:F0}",
         (_, not null) => $"a number from {range.Minimum} to {range.Maximum}",
         _ when type == typeof(bool) => "true or false",
         _ when type == typeof(int) || type == typeof(long) => "a whole number",

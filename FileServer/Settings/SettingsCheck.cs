@@ -27,6 +27,21 @@ static class SettingsCheck
             throw new StartRefused(string.Join(Environment.NewLine, problems));
     }
 
+    /// <summary>The framework's reader of command lines passes over what is not KEY=VALUE.</summary>
+    /// <exception cref="StartRefused">Names the words that set nothing.</exception>
+    public static void Check(string[] args)
+    {
+        for (var i = 0; i < args.Length; i++)
+        {
+            if (!args[i].StartsWith("--", StringComparison.Ordinal))
+                throw new StartRefused($"Word {i + 1} behind the command sets nothing. Settings are written --KEY=VALUE; see 'FileServer --help'.");
+            if (args[i].Contains('=', StringComparison.Ordinal))
+                continue;
+            if (++i == args.Length || args[i].StartsWith("--", StringComparison.Ordinal))
+                throw new StartRefused($"The setting {args[i - 1][2..]} has no value on the command line. Settings are written --KEY=VALUE; see 'FileServer --help'.");
+        }
+    }
+
     static string? Problem(IConfigurationProvider provider, string key, bool ofEnvironment)
     {
         var top = key.Split(':')[0];

@@ -67,14 +67,14 @@ public sealed class SyncSafetyTests(SyncWorld world) : IClassFixture<SyncWorld>
     public async Task A_dry_run_changes_nothing()
     {
         using var pair = await world.PairAsync();
-        pair.A.Write("f", "1");
+        pair.A.Write("d/f", "1");
 
         var (report, exit, _) = await pair.A.RunAsync("--dry-run");
         await pair.B.SyncAsync();
 
         Assert.Equal(ExitCode.Done, exit);
-        Assert.NotEmpty(report.Plan);
-        Assert.False(pair.B.Has("f"));
+        Assert.Equal(["RemoteFolder d", "RemotePut d/f"], report.Plan);
+        Assert.False(pair.B.Has("d/f"));
     }
 
     [Fact]

@@ -43,6 +43,30 @@ public sealed class SettingsTests
     public void What_the_client_or_the_framework_reads_is_let_pass() =>
         Check("--urls=http://127.0.0.1:1", "--Logging:LogLevel:Default=Debug", "--Database:LockTimeoutSeconds=5");
 
+    [Theory]
+    [InlineData("--bogus")]
+    [InlineData("--Store", "--Data=x")]
+    [InlineData("--Data=x", "hunter2")]
+    public void Words_that_set_nothing_are_not_passed_over(params string[] arguments) =>
+        Assert.DoesNotContain("hunter2", Assert.Throws<StartRefused>(() => SettingsCheck.Check(arguments)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Values_may_stand_behind_their_settings() => SettingsCheck.Check(["--urls", "http://127.0.0.1:1", "--Data=x"]);
+
+    [Theory]
+    [InlineData("garbage")]
+    [InlineData("http://127.0.0.1:99999")]
+    [InlineData("https://127.0.0.1:0")]
+    public async Task An_address_that_cannot_be_is_refused_before_anything_is_made(string url)
+    {
+        using var folder = new TemporaryFolder();
+        var (exit, output) = await ServerProcess.RunAsync(folder["data"], TestContext.Current.CancellationToken, $"--urls={url}");
+        Assert.Equal(1, exit);
+        Assert.Contains($"The setting Urls holds '{url}'; valid are", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder["data"]));
+    }
+
     [Fact]
     public async Task An_unknown_variable_stops_the_start()
     {
