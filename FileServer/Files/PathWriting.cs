@@ -38,7 +38,7 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         var space = await spaces.ResolveAsync(caller, spaceName, ct);
         var place = await FindAsync(caller, space.Id, names, parents, ct);
         RequireConditions(context.Request, place.Taken);
-        body.RequireFits(context.Request, space.QuotaBytes - space.UsedBytes);
+        body.RequireFits(context.Request, space.QuotaBytes, space.UsedBytes);
         var stored = await body.StoreAsync(context, space.Id, ct);
         var conditional = context.Request.Headers.IfMatch.Count + context.Request.Headers.IfNoneMatch.Count > 0;
         for (var attempt = 1; ; attempt++)

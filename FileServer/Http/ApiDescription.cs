@@ -43,6 +43,7 @@ static class ApiDescription
 
     static Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken ct)
     {
+        DescribePath(operation, context.Description);
         var rule = context.Description.ActionDescriptor.EndpointMetadata.OfType<RouteRule>().LastOrDefault();
         if (rule is { Anonymous: false })
         {
@@ -56,5 +57,28 @@ static class ApiDescription
             Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { [Problems.ContentType] = new OpenApiMediaType() },
         };
         return Task.CompletedTask;
+    }
+
+    /// <summary>The path of a file is read from the raw request, which the framework does not see.</summary>
+    static void DescribePath(OpenApiOperation operation, Microsoft.AspNetCore.Mvc.ApiExplorer.ApiDescription description)
+    {
+        const string name = "path";
+        operation.Parameters ??= [];
+        if (description.RelativePath?.EndsWith($"{name}}}", StringComparison.Ordinal) is not true || operation.Parameters.Any(parameter => parameter.Name == name))
+            return;
+        operation.Parameters.Add(new OpenApiParameter
+        {
+            Name = name,
+            In = ParameterLocation.Path,
+            Required = true,
+            Description = "Names, each percent-encoded, with '/' between them.",
+            Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+        });
+        if (HttpMethods.IsPut(description.HttpMethod ?? ""))
+            operation.RequestBody = new OpenApiRequestBody
+            {
+                Description = "The bytes of the file.",
+                Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { ["application/octet-stream"] = new OpenApiMediaType() },
+            };
     }
 }

@@ -14,21 +14,21 @@ static class AdminEndpoints
     public static void Map(IEndpointRouteBuilder api)
     {
         var admin = api.MapGroup("/admin").OnlyFor("admin").Requires("the role admin");
-        admin.MapGet("/users", ListUsers);
-        admin.MapPost("/users", CreateUser);
-        admin.MapGet("/users/{user}", GetUser);
-        admin.MapPatch("/users/{user}", PatchUser);
-        admin.MapDelete("/users/{user}", DisableUser);
-        admin.MapGet("/groups", ListGroups);
-        admin.MapPost("/groups", CreateGroup);
-        admin.MapGet("/groups/{group}", GetGroup);
-        admin.MapDelete("/groups/{group}", DeleteGroup);
-        admin.MapPost("/groups/{group}/members", AddMember);
-        admin.MapDelete("/groups/{group}/members/{member}", RemoveMember);
-        admin.MapGet("/tokens", ListTokens);
-        admin.MapDelete("/tokens/{id:guid}", RevokeToken);
-        admin.MapGet("/sessions", ListSessions);
-        admin.MapDelete("/sessions/{id:guid}", EndSession);
+        admin.MapGet("/users", ListUsers).WithSummary("The accounts, by name");
+        admin.MapPost("/users", CreateUser).WithSummary("A new account");
+        admin.MapGet("/users/{user}", GetUser).WithSummary("One account");
+        admin.MapPatch("/users/{user}", PatchUser).WithSummary("Another display name, role, state or password");
+        admin.MapDelete("/users/{user}", DisableUser).WithSummary("Disables an account; what it did stays its own");
+        admin.MapGet("/groups", ListGroups).WithSummary("The groups, by name");
+        admin.MapPost("/groups", CreateGroup).WithSummary("A new group");
+        admin.MapGet("/groups/{group}", GetGroup).WithSummary("One group");
+        admin.MapDelete("/groups/{group}", DeleteGroup).WithSummary("Deletes a group and what was granted to it");
+        admin.MapPost("/groups/{group}/members", AddMember).WithSummary("Takes a user or a group into a group");
+        admin.MapDelete("/groups/{group}/members/{member}", RemoveMember).WithSummary("Takes a member out of a group");
+        admin.MapGet("/tokens", ListTokens).WithSummary("Everybody's or one user's personal access tokens");
+        admin.MapDelete("/tokens/{id:guid}", RevokeToken).WithSummary("Ends a personal access token");
+        admin.MapGet("/sessions", ListSessions).WithSummary("Everybody's or one user's sessions");
+        admin.MapDelete("/sessions/{id:guid}", EndSession).WithSummary("Ends a session");
     }
 
     static async Task<Ok<Page<User>>> ListUsers(Accounts accounts, HttpContext context, CancellationToken ct, int? limit = null, string? cursor = null)

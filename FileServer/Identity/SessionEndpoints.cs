@@ -12,17 +12,17 @@ static class SessionEndpoints
 
     public static void Map(IEndpointRouteBuilder api)
     {
-        api.MapPost("/auth/login", Login).AllowAnonymousBecause("the password in the body is the credential");
-        api.MapPost("/auth/refresh", Refresh).AllowAnonymousBecause("the refresh token in the body is the credential");
-        api.MapPost("/auth/logout", Logout).AllowAnonymousBecause("the refresh token in the body, or the access token, is the credential");
-        api.MapGet("/me", GetMe).Requires("a signed-in account: one's own").ForEverySignedIn();
+        api.MapPost("/auth/login", Login).WithSummary("Signs in with a password").AllowAnonymousBecause("the password in the body is the credential");
+        api.MapPost("/auth/refresh", Refresh).WithSummary("The next tokens for a refresh token, which is used up by it").AllowAnonymousBecause("the refresh token in the body is the credential");
+        api.MapPost("/auth/logout", Logout).WithSummary("Ends the session").AllowAnonymousBecause("the refresh token in the body, or the access token, is the credential");
+        api.MapGet("/me", GetMe).WithSummary("The account that the token stands for").Requires("a signed-in account: one's own").ForEverySignedIn();
         var own = api.MapGroup("").OnlyFor("member", "admin", "auditor").Requires("a signed-in account: one's own, not by a narrowed token");
-        own.MapPost("/me/password", ChangePassword);
-        own.MapGet("/tokens", ListTokens);
-        own.MapPost("/tokens", CreateToken);
-        own.MapDelete("/tokens/{id:guid}", RevokeToken);
-        own.MapGet("/sessions", ListSessions);
-        own.MapDelete("/sessions/{id:guid}", EndSession);
+        own.MapPost("/me/password", ChangePassword).WithSummary("Another password; ends all sessions and starts one");
+        own.MapGet("/tokens", ListTokens).WithSummary("One's personal access tokens");
+        own.MapPost("/tokens", CreateToken).WithSummary("A new personal access token, shown this once");
+        own.MapDelete("/tokens/{id:guid}", RevokeToken).WithSummary("Ends a personal access token");
+        own.MapGet("/sessions", ListSessions).WithSummary("One's sessions");
+        own.MapDelete("/sessions/{id:guid}", EndSession).WithSummary("Ends a session");
     }
 
     static async Task<Ok<SessionTokens>> Login(LoginRequest body, SignIn signIn, HttpContext context, CancellationToken ct) =>

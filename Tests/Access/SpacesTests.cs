@@ -32,7 +32,8 @@ public sealed class SpacesTests(World world) : IClassFixture<World>
         var changed = await admin.PatchAsync($"/api/v1/spaces/{name}", Json($$"""{"name":"{{name}}-2","quotaBytes":5}"""), Cancelled);
         Assert.Equal(5, (await changed.Content.ReadFromJsonAsync(WireJson.Default.Space, Cancelled))!.QuotaBytes);
         var tooMuch = await admin.PutAsync($"/api/v1/spaces/{name}-2/files/a", new StringContent("six bytes or more"), Cancelled);
-        Assert.Equal((HttpStatusCode.InsufficientStorage, "quota-exceeded"), (tooMuch.StatusCode, await CodeAsync(tooMuch)));
+        var refused = (await tooMuch.Content.ReadFromJsonAsync(WireJson.Default.Problem, Cancelled))!;
+        Assert.Equal((HttpStatusCode.InsufficientStorage, "quota-exceeded", 5), (tooMuch.StatusCode, refused.Code, refused.Limit));
         var lifted = await admin.PatchAsync($"/api/v1/spaces/{space.Id}", Json("""{"quotaBytes":null}"""), Cancelled);
         Assert.Null((await lifted.Content.ReadFromJsonAsync(WireJson.Default.Space, Cancelled))!.QuotaBytes);
         Assert.Equal(HttpStatusCode.Forbidden, (await ann.DeleteAsync($"/api/v1/spaces/{space.Id}", Cancelled)).StatusCode);

@@ -175,6 +175,17 @@ public sealed class SyncEndpointTests(World world) : IClassFixture<World>
         var paths = document.RootElement.GetProperty("paths");
         Assert.True(paths.TryGetProperty("/api/v1/spaces/{space}/changes", out var changes));
         Assert.False(string.IsNullOrEmpty(changes.GetProperty("get").GetProperty("summary").GetString()));
+        foreach (var path in paths.EnumerateObject())
+        {
+            foreach (var operation in path.Value.EnumerateObject())
+            {
+                Assert.True(operation.Value.TryGetProperty("summary", out _), $"{operation.Name} {path.Name} says not what it does.");
+                var declared = operation.Value.TryGetProperty("parameters", out var parameters)
+                    ? parameters.EnumerateArray().Where(parameter => parameter.GetProperty("in").GetString() == "path").Select(parameter => $"{{{parameter.GetProperty("name").GetString()}}}")
+                    : [];
+                Assert.Equal(path.Name.Split('/').Where(part => part.StartsWith('{')).Order(), declared.Order());
+            }
+        }
     }
 
     static List<(ContentFrame Frame, byte[] Bytes)> Frames(byte[] body)
