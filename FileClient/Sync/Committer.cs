@@ -143,6 +143,8 @@ sealed class Committer(ApiClient api, SyncState state, SyncLink link, string dev
     void Take(List<(Step Step, IReadOnlyList<ChunkRef>? Chunks)> steps, ChangesetResult result)
     {
         Progress = true;
+        // What comes back with a restored folder is known from the feed alone.
+        NeedsFeed |= steps.Exists(static step => step.Step.Kind == StepKind.RemoteRestore);
         var known = long.Parse(state.Meta("revision") ?? "0");
         if (result.Revision == known + 1 && !NeedsFeed)
         {
@@ -156,8 +158,6 @@ sealed class Committer(ApiClient api, SyncState state, SyncLink link, string dev
             var step = steps[i].Step;
             Touched.Add(step.Id);
             Count(step);
-            if (step.Kind == StepKind.RemoteRestore)
-                NeedsFeed = true;
             if (step.Kind == StepKind.RemoteDelete)
                 Forget(step.Id);
             else

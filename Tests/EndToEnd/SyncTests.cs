@@ -256,6 +256,24 @@ public sealed class SyncTests(SyncWorld world) : IClassFixture<SyncWorld>
     }
 
     [Fact]
+    public async Task A_folder_moved_here_and_deleted_there_comes_back_with_all_it_held()
+    {
+        using var pair = await world.PairAsync();
+        pair.A.Write("d/e/f", "1");
+        pair.A.Write("d/g", "2");
+        await pair.SettleAsync();
+        await pair.Ann.DoAsync("rm", $"{pair.Space}:/d");
+        Directory.Move(pair.A["d"], pair.A["h"]);
+
+        await pair.SettleAsync();
+
+        await pair.AssertSettledAsync();
+        Assert.Equal(("1", "2"), (pair.B.Text("h/e/f"), pair.A.Text("h/g")));
+        Assert.Equal("1", await pair.Ann.DoAsync("cat", $"{pair.Space}:/h/e/f"));
+        Assert.False(pair.A.Trashed("f"));
+    }
+
+    [Fact]
     public async Task Swapped_files_arrive_without_bytes()
     {
         using var pair = await world.PairAsync();
