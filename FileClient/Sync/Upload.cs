@@ -171,12 +171,14 @@ sealed class Upload(ApiClient api, Workspace work, SyncLink link, Committer comm
                     await FlushAsync(ct);
                 open ??= new OutgoingPack(link.Space, clock.GetUtcNow());
                 open.Join(file);
-                packOf[chunk.Hash] = open;
                 if (!Read(handle, offset, chunk))
                 {
+                    // It still has to be sent if another file has the same bytes.
+                    missing.Add(chunk.Hash);
                     file.Failed = true;
                     return;
                 }
+                packOf[chunk.Hash] = open;
             }
             offset += chunk.Size;
         }
@@ -195,6 +197,9 @@ sealed class Upload(ApiClient api, Workspace work, SyncLink link, Committer comm
                     return false;
                 done += read;
             }
+            // Somebody may be writing to it just now; a pack with other bytes would be refused as a whole.
+            if (Digest.Of(buffer.AsSpan(0, chunk.Size)) != chunk.Hash)
+                return false;
             open!.Builder.Add(chunk.Hash, buffer.AsSpan(0, chunk.Size));
             return true;
         }

@@ -1,4 +1,5 @@
 using System.Text;
+using FileServer.Protocol;
 
 namespace Tests.Faults;
 
@@ -200,7 +201,7 @@ sealed class FolderMonkey
     {
         if (paths.Any(path => paths.Any(other => other != path && (other + "/").StartsWith(path + "/", StringComparison.Ordinal))) || paths.Distinct().Count() < paths.Length)
             return null;
-        var aside = Path.Combine(root, "aside-" + Guid.NewGuid().ToString("N"));
+        var aside = Path.Combine(root, $"aside-{NodeId.New()}");
         Move(paths[^1], aside);
         for (var i = paths.Length - 2; i >= 0; i--)
             Move(paths[i], paths[i + 1]);
@@ -272,7 +273,7 @@ sealed class FolderMonkey
     {
         if (Directory.GetDirectories(outer).FirstOrDefault(static path => new FileInfo(path).LinkTarget is null) is not { } inner)
             return null;
-        var aside = Path.Combine(root, "aside-" + Guid.NewGuid().ToString("N"));
+        var aside = Path.Combine(root, $"aside-{NodeId.New()}");
         Directory.Move(inner, aside);
         var target = Path.Combine(aside, Path.GetFileName(outer));
         if (Exists(target))

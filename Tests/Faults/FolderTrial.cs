@@ -6,7 +6,6 @@ using FileClient.Terminal;
 using FileServer.Protocol;
 using FileServer.Protocol.Contracts;
 using Tests.EndToEnd;
-using Tests.Support;
 
 namespace Tests.Faults;
 
