@@ -92,7 +92,7 @@ static class Command
               FILESHARE_DATA             data folder (default: $XDG_DATA_HOME/fileshare, else ~/.local/share/fileshare)
               FILESHARE_DATABASE         Npgsql connection string (default: a private PostgreSQL below the data folder)
               FILESHARE_ADMIN_PASSWORD   of the first administrator, 'admin' (default: made up and printed once)
-              FILESHARE_PUBLIC_URL       address that links carry (default: that of the request)
+              FILESHARE_PUBLIC_URL       address under which clients know this server, besides that of the request
               ASPNETCORE_URLS            addresses to listen on (default: http://127.0.0.1:8080)
 
             Each setting A:B can stand in appsettings.json in the data folder, as FILESHARE_A__B in the environment, or as
