@@ -51,8 +51,11 @@ sealed class ServerHost : IAsyncDisposable
         try
         {
             OpenDatabase? database = null;
+            // Why a start fails is thrown, too, and told in a sentence: the framework's stack before it would bury that.
+            WebApplication? started = null;
+            builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level != LogLevel.Error || started?.Lifetime.ApplicationStarted.IsCancellationRequested is true);
             Add(builder, folder, () => database ?? throw new InvalidOperationException("The database is not open yet."));
-            var app = builder.Build();
+            var app = started = builder.Build();
             database = await opening;
             Map(app);
             return new ServerHost(app, folder, database, logs);

@@ -11,6 +11,18 @@ sealed partial class DatabaseWatch(OpenDatabase database, TimeProvider clock, IL
     {
         if (!database.IsEmbedded)
             return;
+        try
+        {
+            await WatchAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The end of a start that failed elsewhere is no failure of this watch.
+        }
+    }
+
+    async Task WatchAsync(CancellationToken stoppingToken)
+    {
         using var timer = new PeriodicTimer(Interval, clock);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {

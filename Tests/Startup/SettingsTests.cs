@@ -68,6 +68,18 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public async Task An_address_that_is_in_use_is_told_in_a_sentence()
+    {
+        using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        taken.Start();
+        using var folder = new TemporaryFolder();
+        var (exit, output) = await ServerProcess.RunAsync(folder["data"], TestContext.Current.CancellationToken, $"--urls=http://{taken.LocalEndpoint}");
+        Assert.Equal(1, exit);
+        Assert.Contains("address already in use. Give another address", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_unknown_variable_stops_the_start()
     {
         using var folder = new TemporaryFolder();
