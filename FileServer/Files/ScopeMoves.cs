@@ -26,7 +26,8 @@ sealed class ScopeMoves
                     node.Now = node.Now with { AccessId = scope };
                 continue;
             }
-            var restored = before.State == NodeLife.Trashed;
+            // Also when it was moved out of a deleted folder: what it holds has not changed, but nobody has it any more.
+            var restored = !work.Tree.WasLive(node);
             if (restored && before.Kind == NodeKind.Folder)
                 moves.resets.Add(new SubtreeReset(node.Id, ResetReason.Restored, null));
             if (node.HasOwnScope)

@@ -274,6 +274,23 @@ public sealed class SyncTests(SyncWorld world) : IClassFixture<SyncWorld>
     }
 
     [Fact]
+    public async Task A_folder_moved_out_of_a_folder_that_was_deleted_there_keeps_what_it_holds()
+    {
+        using var pair = await world.PairAsync();
+        pair.A.Write("d/e/f", "1");
+        pair.A.Write("d/g", "2");
+        await pair.SettleAsync();
+        await pair.Ann.DoAsync("rm", $"{pair.Space}:/d");
+        Directory.Move(pair.A["d/e"], pair.A["e"]);
+
+        await pair.SettleAsync();
+
+        await pair.AssertSettledAsync();
+        Assert.Equal(("1", false), (pair.B.Text("e/f"), pair.B.Has("d")));
+        Assert.Equal("1", await pair.Ann.DoAsync("cat", $"{pair.Space}:/e/f"));
+    }
+
+    [Fact]
     public async Task Swapped_files_arrive_without_bytes()
     {
         using var pair = await world.PairAsync();
