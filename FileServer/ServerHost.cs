@@ -53,7 +53,7 @@ sealed class ServerHost : IAsyncDisposable
             OpenDatabase? database = null;
             // Why a start fails is thrown, too, and told in a sentence: the framework's stack before it would bury that.
             WebApplication? started = null;
-            builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level != LogLevel.Error || started?.Lifetime.ApplicationStarted.IsCancellationRequested is true);
+            builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level >= LogLevel.Warning && (level != LogLevel.Error || started?.Lifetime.ApplicationStarted.IsCancellationRequested is true));
             Add(builder, folder, () => database ?? throw new InvalidOperationException("The database is not open yet."));
             var app = started = builder.Build();
             database = await opening;

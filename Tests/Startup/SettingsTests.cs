@@ -77,6 +77,7 @@ public sealed class SettingsTests
         Assert.Equal(1, exit);
         Assert.Contains("address already in use. Give another address", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Hosting", output, StringComparison.Ordinal);
     }
 
     [Fact]
