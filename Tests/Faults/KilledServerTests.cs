@@ -10,14 +10,14 @@ namespace Tests.Faults;
 
 /// <summary>
 /// The server is killed at random moments while many clients write. Whatever it had acknowledged must be there afterwards,
-/// byte for byte, and the store must verify clean. CI runs a few rounds; set FILESHARE_TEST_KILLS for more.
+/// byte for byte, and the store must verify clean. CI runs a few rounds; set KILLS for more.
 /// </summary>
 public sealed class KilledServerTests(ITestOutputHelper report)
 {
     const int Writers = 6;
     const string Password = "the-administrator-of-a-test";
 
-    static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("FILESHARE_TEST_KILLS"), out var rounds) ? rounds : 4;
+    static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("KILLS"), out var rounds) ? rounds : 4;
 
     [Fact]
     public async Task Every_acknowledged_write_survives_kill_9_at_random_moments()

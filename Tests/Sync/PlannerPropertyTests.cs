@@ -5,10 +5,10 @@ using FileServer.Protocol.Contracts;
 
 namespace Tests.Sync;
 
-/// <summary>The planner against random pairs of changes. FILESHARE_PLANNER_CASES sets how many (2,000 in the normal run).</summary>
+/// <summary>The planner against random pairs of changes. PLANNER_CASES sets how many (2,000 in the normal run).</summary>
 public sealed class PlannerPropertyTests
 {
-    static readonly int Cases = int.TryParse(Environment.GetEnvironmentVariable("FILESHARE_PLANNER_CASES"), out var cases) ? cases : 2000;
+    static readonly int Cases = int.TryParse(Environment.GetEnvironmentVariable("PLANNER_CASES"), out var cases) ? cases : 2000;
     static readonly string[] Names = ["a", "b", "c", "A", "x.txt", "a (conflicted copy bob 2026-11-22 120000)"];
 
     // A seed for the starting tree and one for the changes of each side; shrinking makes the numbers of changes smaller.
