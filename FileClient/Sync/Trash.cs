@@ -6,6 +6,8 @@ namespace FileClient.Sync;
 /// <summary>The local trash of one run: what the server or another client deleted or replaced, below its old path.</summary>
 sealed class Trash(SyncFolder folder, string run) : IDisposable
 {
+    const int MaxNumber = 1000;
+
     readonly Dictionary<string, SafeFileHandle> folders = [];
 
     /// <summary>Moves an entry into the trash; nothing is ever replaced there.</summary>
@@ -17,11 +19,11 @@ sealed class Trash(SyncFolder folder, string run) : IDisposable
         var wanted = oldPath[(slash + 1)..];
         for (var number = 1; ; number++)
         {
-            var target = number == 1 ? wanted : $"{number}.{(wanted.Length > 200 ? wanted[..200] : wanted)}";
+            var target = Numbered(wanted, number);
             var error = Posix.RenameNew(from, name, into, target);
             if (error == 0)
                 return (into, target);
-            if (error != Posix.Exists || number > 1000)
+            if (error != Posix.Exists || number > MaxNumber)
                 throw new StepFailed(error, $"{oldPath} cannot be moved into the trash");
         }
     }
@@ -37,13 +39,23 @@ sealed class Trash(SyncFolder folder, string run) : IDisposable
         return folders[path] = at;
     }
 
+    /// <summary>A folder in the trash. Where a file of that name lies already (it became a folder later in the run), the folder gets a number.</summary>
     static SafeFileHandle Open(SafeFileHandle parent, string name)
     {
-        var error = Posix.MakeFolder(parent, name);
-        if (error is not (0 or Posix.Exists))
-            throw new StepFailed(error, "The trash cannot be used");
-        return Posix.OpenFolder(parent, name, out error) ?? throw new StepFailed(error, "The trash cannot be used");
+        for (var number = 1; ; number++)
+        {
+            var target = Numbered(name, number);
+            var error = Posix.MakeFolder(parent, target);
+            if (error is not (0 or Posix.Exists))
+                throw new StepFailed(error, "The trash cannot be used");
+            if (Posix.OpenFolder(parent, target, out error) is { } handle)
+                return handle;
+            if (error is not (Posix.NotDirectory or Posix.TooManyLinks) || number > MaxNumber)
+                throw new StepFailed(error, "The trash cannot be used");
+        }
     }
+
+    static string Numbered(string name, int number) => number == 1 ? name : $"{number}.{(name.Length > 200 ? name[..200] : name)}";
 
     public void Dispose()
     {
