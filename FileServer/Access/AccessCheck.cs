@@ -23,12 +23,17 @@ sealed class AccessCheck(NpgsqlDataSource db, AuditWriter audit, TimeProvider cl
         var access = await OnNodeAsync(connection, caller, space, node, ct);
         if (access is not null && access.Allows(needed))
             return access;
-        // What may not be listed does not exist; the audit log knows the difference.
-        var hidden = access is null || !access.Allows(Rights.List);
+        throw await RefusedAsync(caller, space, node, access?.Rights ?? Rights.None, needed, ct);
+    }
+
+    /// <summary>Puts on record that a caller lacks a right on a node, and says what they are told.</summary>
+    public async Task<Refusal> RefusedAsync(Caller caller, SpaceId space, NodeId node, Rights held, Rights needed, CancellationToken ct)
+    {
         await audit.RecordAsync(
-            new AuditRecord(caller.Actor, "access.refuse", AuditOutcome.Refused, space, node, DetailJson: Detail(needed, access)),
+            new AuditRecord(caller.Actor, "access.refuse", AuditOutcome.Refused, space, node, DetailJson: $$"""{"needed":{{Array(needed)}},"held":{{Array(held)}}}"""),
             ct);
-        throw hidden ? Refusal.NotFound("node") : Refusal.Forbidden($"Your role here does not let you do this: it lacks {Missing(needed, access!.Rights)}.");
+        // What may not be listed does not exist; the audit log knows the difference.
+        return held.HasFlag(Rights.List) ? Refusal.Forbidden($"Your role here does not let you do this: it lacks {Missing(needed, held)}.") : Refusal.NotFound("node");
     }
 
     /// <inheritdoc cref="RequireAsync(NpgsqlConnection, Caller, SpaceId, NodeId, Rights, CancellationToken)"/>
@@ -96,47 +101,56 @@ sealed class AccessCheck(NpgsqlDataSource db, AuditWriter audit, TimeProvider cl
         return new SpaceSight(scopes.Count > 0 && scopes.TrueForAll(scope => (rights.GetValueOrDefault(scope) & sees) == sees), rights);
     }
 
-    /// <summary>
-    /// The algorithm: from each scope up through the scopes it inherits from, all grants that hold now and are given to one
-    /// of the caller's principals; the union of their roles' rights, no more than a narrowed token may use. Whether a token
-    /// that is narrowed to a folder reaches the node at all is for the caller of this method to see.
-    /// </summary>
+    /// <summary>What the caller may do in these scopes, by the algorithm of <see cref="HeldAsync"/> and <see cref="HeldGrants.On"/>.</summary>
     public async Task<IReadOnlyDictionary<Guid, Rights>> GrantedAsync(
         NpgsqlConnection connection, Caller caller, SpaceId space, IReadOnlyCollection<Guid> scopes, CancellationToken ct)
     {
-        // Auditors read the audit log and nothing else, whatever they were granted.
-        if (scopes.Count == 0 || caller.Role == AccountRole.Auditor || caller.Scope is { Space: { } only } && only != space)
+        if (scopes.Count == 0 || HeldGrants.IsBarred(caller, space))
             return new Dictionary<Guid, Rights>();
+        var asked = scopes.Distinct().ToArray();
+        var held = await HeldAsync(connection, [.. asked.Select(scope => (space, scope))], PrincipalsOf(caller), ct);
+        return asked.Select(scope => (Scope: scope, Rights: held.On(caller, space, scope))).Where(scope => scope.Rights != Rights.None)
+            .ToDictionary(scope => scope.Scope, scope => scope.Rights);
+    }
+
+    /// <summary>
+    /// The algorithm: from each scope up through the scopes it inherits from, all grants that hold now and are given to one
+    /// of the principals, with the rights of their roles.
+    /// </summary>
+    public async Task<HeldGrants> HeldAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<(SpaceId Space, Guid Scope)> scopes, IReadOnlyCollection<Guid> principals, CancellationToken ct)
+    {
         const string sql =
             """
-            with recursive chain (scope, node_id, parent_scope) as (
-                select s.node_id, s.node_id, s.parent_scope
-                from access_scopes s
-                where s.space_id = @space and s.node_id = any(@scopes)
+            with recursive chain (space_id, scope, node_id, parent_scope) as (
+                select s.space_id, s.node_id, s.node_id, s.parent_scope
+                from unnest(@spaces, @scopes) as asked (space_id, scope)
+                join access_scopes s on s.space_id = asked.space_id and s.node_id = asked.scope
                 union all
-                select c.scope, s.node_id, s.parent_scope
+                select c.space_id, c.scope, s.node_id, s.parent_scope
                 from chain c
-                join access_scopes s on s.space_id = @space and s.node_id = c.parent_scope
+                join access_scopes s on s.space_id = c.space_id and s.node_id = c.parent_scope
             )
-            select c.scope, bit_or((@rightsByRole)[g.role + 1]) & @mask as rights
+            select c.space_id, c.scope, g.principal_id as principal, bit_or((@rightsByRole)[g.role + 1]) as rights
             from chain c
-            join grants g on g.space_id = @space and g.node_id = c.node_id
+            join grants g on g.space_id = c.space_id and g.node_id = c.node_id
             where g.to_revision is null
                 and (g.expires_at is null or g.expires_at > @now)
                 and g.principal_id = any(@principals)
-            group by c.scope
+            group by c.space_id, c.scope, g.principal_id
             """;
         var args = new
         {
-            space,
-            scopes = scopes.Distinct().ToArray(),
+            spaces = scopes.Select(scope => scope.Space.Value).ToArray(),
+            scopes = scopes.Select(scope => scope.Scope).ToArray(),
             rightsByRole = Roles.RightsByRole,
-            mask = caller.Scope?.Rights ?? (int)Rights.All,
             now = clock.GetUtcNow(),
-            principals = PrincipalsOf(caller),
+            principals = principals.ToArray(),
         };
-        var rows = await connection.QueryAsync<ScopeRights>(sql, args, ct);
-        return rows.Where(row => row.Rights != 0).ToDictionary(row => row.Scope, row => (Rights)row.Rights);
+        var held = new HeldGrants();
+        foreach (var row in await connection.QueryAsync<ScopeRights>(sql, args, ct))
+            held.Add(row.SpaceId, row.Scope, row.Principal, (Rights)row.Rights);
+        return held;
     }
 
     /// <summary>Those of the scopes that stand at or below a node: what a token that is narrowed to a folder may reach.</summary>
@@ -162,12 +176,9 @@ sealed class AccessCheck(NpgsqlDataSource db, AuditWriter audit, TimeProvider cl
 
     static string Missing(Rights needed, Rights held) => string.Join(", ", (needed & ~held).Words().Select(word => $"'{word}'"));
 
-    static string Detail(Rights needed, NodeAccess? access) =>
-        $$"""{"needed":{{Array(needed)}},"held":{{Array(access?.Rights ?? Rights.None)}}}""";
-
     static string Array(Rights rights) => $"[{string.Join(',', rights.Words().Select(word => $"\"{JsonEncodedText.Encode(word)}\""))}]";
 
     sealed record Place(bool Live, Guid? Scope, bool Within);
 
-    sealed record ScopeRights(Guid Scope, int Rights);
+    sealed record ScopeRights(SpaceId SpaceId, Guid Scope, Guid Principal, int Rights);
 }

@@ -149,7 +149,7 @@ sealed class Spaces(NpgsqlDataSource db, AccessCheck access, AuditLog audit, Tim
     }
 
     /// <summary>An administrator with all that the account may do; not one through a narrowed token.</summary>
-    static bool Administers(Caller caller) => caller.Role == AccountRole.Admin && caller.Scope is null or { Space: null, Node: null, Rights: null };
+    public static bool Administers(Caller caller) => caller.Role == AccountRole.Admin && caller.Scope is null or { Space: null, Node: null, Rights: null };
 
     async Task RequireManageAsync(Caller caller, SpaceId id, CancellationToken ct)
     {

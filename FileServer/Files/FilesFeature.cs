@@ -9,6 +9,7 @@ static class FilesFeature
     {
         services.AddOptions<FilesOptions>().BindConfiguration("Files").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<Commit>();
+        services.AddSingleton<PathLookup>();
         services.AddSingleton<WholeBody>();
         services.AddSingleton<Trash>();
         services.AddSingleton<PathWriting>();

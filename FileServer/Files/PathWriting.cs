@@ -9,7 +9,7 @@ using Npgsql;
 namespace FileServer.Files;
 
 /// <summary>The endpoints that change by path: PUT, POST ?mkdir and DELETE at <c>/files/{path}</c>.</summary>
-sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access, Commit commit, WholeBody body)
+sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access, PathLookup lookup, Commit commit, WholeBody body)
 {
     /// <summary>/api/v1/spaces/{space}/files: what stands before the names in a raw path.</summary>
     const int SegmentsBeforeNames = 5;
@@ -35,8 +35,8 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         if (slash || names.Count == 0)
             throw Refusal.Invalid("A file's path names the file and does not end with '/'. A folder is made by POST with '?mkdir'.");
         var modifiedAt = ModifiedAt(context.Request);
-        var space = await spaces.ResolveAsync(caller, spaceName, ct);
-        var place = await FindAsync(caller, space.Id, names, parents, ct);
+        var place = await FindAsync(caller, spaceName, names, parents, ct);
+        var space = place.Space;
         RequireConditions(context.Request, place.Taken);
         body.RequireFits(context.Request, space.QuotaBytes, space.UsedBytes);
         var stored = await body.StoreAsync(context, space.Id, ct);
@@ -64,7 +64,7 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
             catch (Refusal raced) when (raced.Kind == RefusalKind.NameTaken && attempt < MaxAttempts)
             {
                 // Somebody else made the file, or a folder on the way, in between: now there is something to build on.
-                place = await FindAsync(caller, space.Id, names, parents, ct);
+                place = await FindAsync(caller, spaceName, names, parents, ct);
             }
         }
     }
@@ -74,8 +74,8 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         var (names, _) = RawPath.After(context, SegmentsBeforeNames);
         if (!context.Request.Query.ContainsKey("mkdir") || names.Count == 0)
             throw Refusal.Invalid("POST makes a folder at this path with '?mkdir'; a file is sent by PUT.");
-        var space = await spaces.ResolveAsync(caller, spaceName, ct);
-        var place = await FindAsync(caller, space.Id, names, parents, ct, folder: true);
+        var place = await FindAsync(caller, spaceName, names, parents, ct, folder: true);
+        var space = place.Space;
         if (place.Taken is { } taken)
         {
             if (!parents || taken.Kind != NodeKind.Folder)
@@ -107,30 +107,30 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
     }
 
     /// <summary>Where a path leads, once it is certain that the caller may put something there.</summary>
-    async Task<Place> FindAsync(Caller caller, SpaceId space, IReadOnlyList<string> names, bool parents, CancellationToken ct, bool folder = false)
+    async Task<Place> FindAsync(Caller caller, string spaceName, IReadOnlyList<string> names, bool parents, CancellationToken ct, bool folder = false)
     {
-        await using var connection = await db.OpenConnectionAsync(ct);
-        var way = await Paths.ResolveAsync(connection, space, names, ct);
-        if (way.Count == 0)
-            throw Refusal.NotFound("space");
-        var above = way[Math.Min(way.Count, names.Count) - 1];
-        var onFolder = await access.OnNodeAsync(connection, caller, space, above.Id, ct);
+        var found = await lookup.FindAsync(caller, spaceName, names, ct);
+        var (space, way) = (found.Space, found.Way);
+        var hop = Math.Min(way.Count, names.Count) - 1;
+        var (above, onAbove) = (way[hop], found.Rights[hop]);
         // What stands there is told only to those who may look; others put something beside it.
-        if (way.Count == names.Count + 1 && await access.OnNodeAsync(connection, caller, space, way[^1].Id, ct) is { } onTaken && onTaken.Allows(Rights.List))
+        if (way.Count == names.Count + 1 && found.Rights[^1].HasFlag(Rights.List))
         {
-            if (!folder && way[^1].Kind != NodeKind.File)
-                throw Refusal.NameTaken($"'{way[^1].Name}' is a {(way[^1].Kind == NodeKind.Folder ? "folder" : "symlink")}.");
-            if (!folder)
-                await access.RequireAsync(connection, caller, space, way[^1].Id, Rights.Write, ct);
-            return new Place(above, [], way[^1]);
+            var taken = way[^1];
+            if (!folder && taken.Kind != NodeKind.File)
+                throw Refusal.NameTaken($"'{taken.Name}' is a {(taken.Kind == NodeKind.Folder ? "folder" : "symlink")}.");
+            if (!folder && !found.Rights[^1].HasFlag(Rights.Write))
+                throw await access.RefusedAsync(caller, space.Id, taken.Id, found.Rights[^1], Rights.Write, ct);
+            return new Place(space, above, [], taken);
         }
-        await access.RequireAsync(connection, caller, space, above.Id, Rights.Create, ct);
+        if (!onAbove.HasFlag(Rights.Create))
+            throw await access.RefusedAsync(caller, space.Id, above.Id, onAbove, Rights.Create, ct);
         if (above.Kind != NodeKind.Folder)
             throw Refusal.NotFound("folder");
         var missing = names.Skip(way.Count - 1).Take(names.Count - way.Count).ToArray();
         if (missing.Length > 0 && !parents)
-            throw onFolder!.Allows(Rights.List) ? Refusal.NotFound("folder (add '?parents=true' to make the missing ones)") : Refusal.NotFound("folder");
-        return new Place(above, missing, null);
+            throw onAbove.HasFlag(Rights.List) ? Refusal.NotFound("folder (add '?parents=true' to make the missing ones)") : Refusal.NotFound("folder");
+        return new Place(space, above, missing, null);
     }
 
     static List<Operation> Folders(Place place, out NodeId parent)
@@ -188,5 +188,5 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
             : throw Refusal.Invalid("The modification time is written as in 2026-11-23T14:15:30Z (RFC 3339).");
     }
 
-    sealed record Place(NodeRow Folder, IReadOnlyList<string> Missing, NodeRow? Taken);
+    sealed record Place(SpaceRow Space, NodeRow Folder, IReadOnlyList<string> Missing, NodeRow? Taken);
 }
