@@ -1,10 +1,12 @@
 using FileServer.Access;
 using FileServer.Audit;
 using FileServer.Changes;
+using FileServer.Cors;
 using FileServer.Database;
 using FileServer.Files;
 using FileServer.Http;
 using FileServer.Identity;
+using FileServer.Proxies;
 using FileServer.Settings;
 using FileServer.Storage;
 using FileServer.Sync;
@@ -78,6 +80,8 @@ sealed class ServerHost : IAsyncDisposable
         // SIGTERM lets running requests end, within this time.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         builder.Services.AddSingleton(folder);
+        builder.Services.AddProxies();
+        builder.AddCors();
         builder.AddHttp();
         builder.AddDatabase(database);
         builder.AddStorage();
@@ -93,6 +97,8 @@ sealed class ServerHost : IAsyncDisposable
 
     static void Map(WebApplication app)
     {
+        app.UseProxies();
+        app.UseCrossOrigin();
         app.UseHttp();
         app.UseUploads();
         app.UseRouting();

@@ -31,7 +31,7 @@ static class Paging
             return null;
         Span<byte> bytes = new byte[cursor.Length];
         if (!Base64Url.IsValid(cursor) || !Base64Url.TryDecodeFromChars(cursor, bytes, out var length) || length < QueryTagBytes
-            || !bytes[..QueryTagBytes].SequenceEqual(Tag(query)))
+            || !bytes[..QueryTagBytes].SequenceEqual(Tag(query, bytes[QueryTagBytes..length])))
             throw Invalid();
         var position = Encoding.UTF8.GetString(bytes[QueryTagBytes..length]).Split(Between);
         return position.Length == parts ? position : throw Invalid();
@@ -51,7 +51,9 @@ static class Paging
     }
 
     public static string Cursor(string query, params ReadOnlySpan<string> position) =>
-        Base64Url.EncodeToString([.. Tag(query), .. Encoding.UTF8.GetBytes(string.Join(Between, position!))]);
+        Cursor(query, Encoding.UTF8.GetBytes(string.Join(Between, position!)));
+
+    static string Cursor(string query, byte[] position) => Base64Url.EncodeToString([.. Tag(query, position), .. position]);
 
     public static void Link(HttpContext context, string next)
     {
@@ -59,11 +61,16 @@ static class Paging
         var path = target.IndexOf('?') is var at and >= 0 ? target[..at] : target;
         var rest = context.Request.Query.Where(pair => pair.Key is not ("cursor" or "since"));
         var name = context.Request.Query.ContainsKey("since") ? "since" : "cursor";
-        context.Response.Headers.Link = $"<{path}{QueryString.Create([.. rest, new(name, next)])}>; rel=\"next\"";
+        context.Response.Headers.Link = $"<{context.Request.PathBase}{path}{QueryString.Create([.. rest, new(name, next)])}>; rel=\"next\"";
     }
 
     public static Refusal Invalid() =>
         new(RefusalKind.InvalidCursor, "The cursor does not belong to this list. Take 'next' of the page before as it is, or start without a cursor.");
 
-    static ReadOnlySpan<byte> Tag(string query) => SHA256.HashData(Encoding.UTF8.GetBytes(query)).AsSpan(0, QueryTagBytes);
+    /// <summary>
+    /// Joins a position to its query, so that a cursor that was cut, changed or taken from another list is noticed. It keeps no secret and is no right:
+    /// a page holds what its caller may see, wherever it begins.
+    /// </summary>
+    static ReadOnlySpan<byte> Tag(string query, ReadOnlySpan<byte> position) =>
+        SHA256.HashData([.. Encoding.UTF8.GetBytes(query), (byte)Between, .. position]).AsSpan(0, QueryTagBytes);
 }

@@ -22,21 +22,24 @@ static class RawPath
             throw Refusal.Invalid("Send the path in origin form, starting with '/'.");
         var names = new List<string>();
         var trailing = target.EndsWith("/");
-        // A proxy's path prefix is part of the raw target but not of our routes.
-        var skip = segmentsToSkip + Segments(context.Request.PathBase.Value);
+        // A proxy's path prefix has been taken off before.
+        var skip = segmentsToSkip;
         foreach (var range in target[1..].Split('/'))
         {
             var segment = target[1..][range];
             if (skip-- > 0)
+            {
+                // Routing has collapsed it, so that it would count other segments than we do here.
+                if (segment.IsEmpty || Decode(segment) is "." or "..")
+                    throw Refusal.InvalidName("The path holds '.' or '..' in place of a name.");
                 continue;
+            }
             if (segment.IsEmpty && trailing && range.End.Value == target.Length - 1)
                 break;
             names.Add(Decode(segment));
         }
         return (names, trailing);
     }
-
-    static int Segments(string? pathBase) => string.IsNullOrEmpty(pathBase) ? 0 : pathBase.AsSpan().Count('/');
 
     static string Decode(ReadOnlySpan<char> segment)
     {

@@ -38,10 +38,10 @@ static class AdminEndpoints
         return TypedResults.Ok(Paging.Page(context, "users", rows, count, row => row.ToUser(), row => [AccountNames.Key(row.Name)]));
     }
 
-    static async Task<Created<User>> CreateUser(UserRequest body, Actor actor, Accounts accounts, CancellationToken ct)
+    static async Task<Created<User>> CreateUser(HttpContext context, UserRequest body, Actor actor, Accounts accounts, CancellationToken ct)
     {
         var user = await accounts.CreateAsync(actor, body, ct);
-        return TypedResults.Created($"/api/v1/admin/users/{user.Id}", user);
+        return TypedResults.Created($"{context.Request.PathBase}/api/v1/admin/users/{user.Id}", user);
     }
 
     static async Task<Ok<User>> GetUser(string user, Accounts accounts, CancellationToken ct) => TypedResults.Ok(await accounts.FindAsync(user, ct));
@@ -62,10 +62,10 @@ static class AdminEndpoints
         return TypedResults.Ok(Paging.Page(context, "groups", rows, count, row => row.Group, row => [row.Key]));
     }
 
-    static async Task<Created<Group>> CreateGroup(GroupRequest body, Actor actor, Groups groups, CancellationToken ct)
+    static async Task<Created<Group>> CreateGroup(HttpContext context, GroupRequest body, Actor actor, Groups groups, CancellationToken ct)
     {
         var group = await groups.CreateAsync(actor, body, ct);
-        return TypedResults.Created($"/api/v1/admin/groups/{group.Id}", group);
+        return TypedResults.Created($"{context.Request.PathBase}/api/v1/admin/groups/{group.Id}", group);
     }
 
     static async Task<Ok<Group>> GetGroup(string group, Groups groups, CancellationToken ct) => TypedResults.Ok(await groups.FindAsync(group, ct));

@@ -63,10 +63,10 @@ static class SessionEndpoints
         return TypedResults.Ok(Paging.Page(context, "tokens", rows, count, row => row, row => [row.Id]));
     }
 
-    static async Task<Created<CreatedToken>> CreateToken(TokenRequest body, Caller caller, PersonalTokens tokens, CancellationToken ct)
+    static async Task<Created<CreatedToken>> CreateToken(HttpContext context, TokenRequest body, Caller caller, PersonalTokens tokens, CancellationToken ct)
     {
         var created = await tokens.CreateAsync(caller, body, ct);
-        return TypedResults.Created($"/api/v1/tokens/{created.Id}", created);
+        return TypedResults.Created($"{context.Request.PathBase}/api/v1/tokens/{created.Id}", created);
     }
 
     static async Task<NoContent> RevokeToken(Guid id, Caller caller, PersonalTokens tokens, CancellationToken ct)

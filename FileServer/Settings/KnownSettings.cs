@@ -51,7 +51,9 @@ static class KnownSettings
         from property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
         where property.SetMethod is not null
         let bare = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType
-        select new KnownSetting($"{folder[1]}:{property.Name}", bare, [.. property.GetCustomAttributes<ValidationAttribute>()], Describe(bare, property.GetCustomAttribute<RangeAttribute>()));
+        select new KnownSetting(
+            $"{folder[1]}:{property.Name}", bare, [.. property.GetCustomAttributes<ValidationAttribute>()],
+            property.GetCustomAttribute<DescribedRule>()?.Valid ?? Describe(bare, property.GetCustomAttribute<RangeAttribute>()));
 
     static string Describe(Type type, RangeAttribute? range) => (type, range) switch
     {

@@ -13,16 +13,8 @@ sealed class TusProtocol(RequestDelegate next, IOptions<UploadsOptions> options)
 
     const string Extensions = "creation,creation-with-upload,creation-defer-length,expiration,checksum,checksum-trailer,termination,concatenation";
     const string Override = "X-HTTP-Method-Override";
-    const string Exposed =
-        "Location, Content-Location, Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires, Upload-Concat, Upload-Defer-Length, "
-        + "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm";
-    const string Accepted =
-        "Authorization, Content-Type, Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Checksum, "
-        + "X-HTTP-Method-Override, X-Requested-With, X-Request-ID";
 
     static readonly string[] Methods = ["POST", "HEAD", "PATCH", "DELETE", "OPTIONS", "GET"];
-
-    readonly string[] origins = options.Value.AllowedOrigins.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     public Task InvokeAsync(HttpContext context) =>
         context.Request.Path.StartsWithSegments(Path, StringComparison.OrdinalIgnoreCase) ? AnswerAsync(context) : next(context);
@@ -30,7 +22,6 @@ sealed class TusProtocol(RequestDelegate next, IOptions<UploadsOptions> options)
     Task AnswerAsync(HttpContext context)
     {
         var (request, response) = (context.Request, context.Response);
-        AllowOrigin(request, response);
         // The outer method is ignored from here on, so that routing and access checks see the one that is carried out.
         if (TusHeaders.Single(request.Headers, Override) is { } method)
         {
@@ -64,23 +55,5 @@ sealed class TusProtocol(RequestDelegate next, IOptions<UploadsOptions> options)
         response.Headers["Tus-Checksum-Algorithm"] = UploadChecksum.Algorithms;
         response.Headers.Allow = "POST, HEAD, PATCH, DELETE, OPTIONS";
         response.Headers.CacheControl = "no-store";
-    }
-
-    /// <summary>Only named origins, and never with credentials: tokens travel in the Authorization header.</summary>
-    void AllowOrigin(HttpRequest request, HttpResponse response)
-    {
-        if (origins.Length == 0)
-            return;
-        response.Headers.Append("Vary", "Origin");
-        var origin = request.Headers.Origin.ToString();
-        if (!origins.Contains(origin, StringComparer.OrdinalIgnoreCase))
-            return;
-        response.Headers.AccessControlAllowOrigin = origin;
-        response.Headers.AccessControlExposeHeaders = Exposed;
-        if (!HttpMethods.IsOptions(request.Method))
-            return;
-        response.Headers.AccessControlAllowMethods = "POST, HEAD, PATCH, DELETE, OPTIONS";
-        response.Headers.AccessControlAllowHeaders = Accepted;
-        response.Headers.AccessControlMaxAge = "86400";
     }
 }

@@ -64,7 +64,4 @@ sealed class UploadsOptions
     /// <summary>Uploads whose files stay open between their requests.</summary>
     [Range(1, 10_000)]
     public int MaxKeptOpen { get; set; } = 200;
-
-    /// <summary>Origins, separated by spaces, whose web pages may upload from elsewhere; usually none.</summary>
-    public string AllowedOrigins { get; set; } = "";
 }

@@ -11,7 +11,7 @@ static class House
         ["Access"],
         ["Identity"],
         ["Audit", "Changes", "Storage"],
-        ["Database", "Http"],
+        ["Database", "Http", "Cors", "Proxies"],
         ["Settings"],
     ];
 

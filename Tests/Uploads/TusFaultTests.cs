@@ -162,7 +162,7 @@ public sealed class TusFaultTests(TusFaultTests.ImpatientWorld world) : IClassFi
     /// <summary>A server that waits a second for a silent client, so that nobody has to wait half a minute here.</summary>
     public sealed class ImpatientWorld(TestCluster cluster) : IAsyncLifetime
     {
-        public World Server { get; } = new(cluster) { Settings = ["--Uploads:IdleSeconds=1", "--Uploads:AllowedOrigins=https://portal.example"] };
+        public World Server { get; } = new(cluster) { Settings = ["--Uploads:IdleSeconds=1", "--Cors:Origins=https://portal.example"] };
 
         public ValueTask InitializeAsync() => Server.InitializeAsync();
 
