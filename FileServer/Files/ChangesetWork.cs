@@ -51,12 +51,12 @@ sealed record ChangesetWork(Caller Caller, SpaceRow Space, ChangesetRequest Requ
         time is { } given ? new DateTimeOffset(given.UtcTicks - (given.UtcTicks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero) : Now;
 
     /// <summary>Notes why an operation cannot be done; the first reason stays. What the caller may not list is not shown.</summary>
-    public void Refuse(int index, string code, string detail, TouchedNode? standing = null, IReadOnlyList<Digest>? missing = null)
+    public void Refuse(int index, string code, string detail, TouchedNode? standing = null, IReadOnlyList<Digest>? missing = null, NodeLock? nodeLock = null)
     {
         Node? shown = null;
         if (standing?.Before is { } row && RightsOn(standing) is var rights && rights.HasFlag(Rights.List))
             shown = row.ToNode(rights);
-        conflicts.TryAdd(index, new Conflict(index, Request.Operations[index].NodeId, code, detail, shown, missing));
+        conflicts.TryAdd(index, new Conflict(index, Request.Operations[index].NodeId, code, detail, shown, missing, nodeLock));
     }
 }
 
@@ -77,4 +77,5 @@ static class ConflictCode
     public const string Quota = "quota";
     public const string NotTrashed = "not-trashed";
     public const string TooDeep = "too-deep";
+    public const string Locked = "locked";
 }

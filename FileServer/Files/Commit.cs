@@ -3,6 +3,7 @@ using FileServer.Access;
 using FileServer.Audit;
 using FileServer.Changes;
 using FileServer.Database;
+using FileServer.Files.Locks;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;
@@ -45,13 +46,16 @@ sealed partial class Commit(
             return await ResolveAsync(caller, space, request, ct)
                 ?? throw Refusal.Unavailable("The database was lost for a moment; nothing was changed. Send the same changeset again.", 1, lost);
         }
-        catch (Refusal refusal) when (refusal.Conflicts?.Any(conflict => conflict.Code == ConflictCode.Forbidden) is true)
+        catch (Refusal refusal) when (refusal.Conflicts?.Any(IsRefusal) is true)
         {
-            var forbidden = refusal.Conflicts.First(conflict => conflict.Code == ConflictCode.Forbidden);
-            await audit.RecordAsync(new AuditRecord(caller.Actor, "changeset.refuse", AuditOutcome.Refused, space, forbidden.NodeId), ct);
+            var refused = refusal.Conflicts.First(IsRefusal);
+            await audit.RecordAsync(
+                new AuditRecord(caller.Actor, "changeset.refuse", AuditOutcome.Refused, space, refused.NodeId, DetailJson: $$"""{"code":"{{refused.Code}}"}"""), ct);
             throw;
         }
     }
+
+    static bool IsRefusal(Conflict conflict) => conflict.Code is ConflictCode.Forbidden or ConflictCode.Locked;
 
     async Task<ChangesetResult> RunAsync(NpgsqlConnection tx, Caller caller, SpaceId spaceId, ChangesetRequest request, CancellationToken ct)
     {
@@ -63,6 +67,7 @@ sealed partial class Commit(
         var work = await load.RunAsync(tx, caller, space, request, options.Value, DatabaseTime(), ct);
         ChangesetSteps.Apply(work);
         await outcome.JudgeAsync(tx, work, options.Value.MaxDepth, ct);
+        var locks = await LockRule.JudgeAsync(tx, work, ct);
         if (work.HasConflicts)
             throw Refusal.Conflict(work.Conflicts);
         if (!work.Tree.All.Any(node => node.Changed))
@@ -70,6 +75,7 @@ sealed partial class Commit(
         var revision = space.Revision + 1;
         await ChangesetWrite.RunAsync(tx, work, revision, ct);
         await work.Chunks.WriteAsync(tx, index, caller, space.Id, work.NewVersions, ct);
+        await locks.EndAsync(tx, ct);
         await log.AppendAsync(tx, ChangesetAudit.Records(work, revision), ct);
         await ChangeNotifier.NotifyAsync(tx, space.Id, revision, space.Epoch, ct);
         Log.Judged(logger, request.Changeset.Id, revision, request.Operations.Count, locked.TotalMilliseconds, Stopwatch.GetElapsedTime(started).TotalMilliseconds);

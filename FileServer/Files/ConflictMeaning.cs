@@ -16,7 +16,7 @@ static class ConflictMeaning
         }
         catch (Refusal refusal) when (refusal.Conflicts is { Count: > 0 } conflicts)
         {
-            throw new Refusal(KindOf(conflicts[^1].Code, conditional), conflicts[^1].Detail, refusal) { Conflicts = conflicts };
+            throw new Refusal(KindOf(conflicts[^1].Code, conditional), conflicts[^1].Detail, refusal) { Conflicts = conflicts, Lock = conflicts[^1].Lock };
         }
     }
 
@@ -29,6 +29,7 @@ static class ConflictMeaning
         ConflictCode.InvalidName => RefusalKind.InvalidName,
         ConflictCode.Quota => RefusalKind.QuotaExceeded,
         ConflictCode.MissingChunks => RefusalKind.MissingChunks,
+        ConflictCode.Locked => RefusalKind.Locked,
         ConflictCode.TooDeep => RefusalKind.Unprocessable,
         _ => RefusalKind.Conflict,
     };

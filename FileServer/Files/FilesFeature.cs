@@ -1,3 +1,4 @@
+using FileServer.Files.Locks;
 using FileServer.Identity;
 
 namespace FileServer.Files;
@@ -16,6 +17,7 @@ static class FilesFeature
         services.AddSingleton<NodeWriting>();
         services.AddSingleton<TokenTargets>();
         services.AddSingleton<FindTokenTarget>(provider => provider.GetRequiredService<TokenTargets>().FindAsync);
+        services.AddLocks();
         services.AddReading();
     }
 
@@ -25,5 +27,6 @@ static class FilesFeature
         space.MapReading();
         PathWriting.Map(space);
         NodeWriting.Map(space);
+        space.MapLocks();
     }
 }

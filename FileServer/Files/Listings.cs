@@ -1,5 +1,6 @@
 using FileServer.Access;
 using FileServer.Database;
+using FileServer.Files.Locks;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;
@@ -10,7 +11,7 @@ using Npgsql;
 namespace FileServer.Files;
 
 /// <summary>Lists what stands in a folder, or everything below it, as far as the caller may list it.</summary>
-sealed class Listings(NpgsqlDataSource db, AccessCheck access, IOptions<DownloadOptions> options)
+sealed class Listings(NpgsqlDataSource db, AccessCheck access, NodeLocks locks, IOptions<DownloadOptions> options)
 {
     const int UsualItems = 1000;
     const int FoldersAtOnce = 500;
@@ -22,7 +23,7 @@ sealed class Listings(NpgsqlDataSource db, AccessCheck access, IOptions<Download
         var allowed = await access.RequireAsync(connection, caller, space, node, Rights.List, ct);
         var row = await RowAsync(connection, space, node, ct);
         context.Response.Headers.ETag = PathWriting.ETag(row);
-        return row.ToNode(allowed.Rights);
+        return row.ToNode(allowed.Rights, (await locks.FindAsync(connection, space, node, ct)).FirstOrDefault()?.View(caller));
     }
 
     static Task<NodeRow> RowAsync(NpgsqlConnection connection, SpaceId space, NodeId node, CancellationToken ct)
@@ -52,7 +53,8 @@ sealed class Listings(NpgsqlDataSource db, AccessCheck access, IOptions<Download
                 .Select(row => (row, sight[row.AccessId ?? allowed.Scope]))
                 .Where(item => item.Item2.HasFlag(Rights.List)));
         }
-        return Paging.Page(context, query, Cut(visible, size + 1), size, item => item.Row.ToNode(item.Rights), item => [item.Row.NameKey]);
+        var held = await locks.OnAsync(connection, space, Cut(visible, size + 1).Select(item => item.Row.Id), ct);
+        return Paging.Page(context, query, visible, size, item => item.Row.ToNode(item.Rights, Lock(held, item.Row, caller)), item => [item.Row.NameKey]);
     }
 
     static Task<List<NodeRow>> ChildRowsAsync(NpgsqlConnection connection, SpaceId space, NodeId folder, string after, int count, CancellationToken ct)
@@ -99,9 +101,10 @@ sealed class Listings(NpgsqlDataSource db, AccessCheck access, IOptions<Download
                     .Where(item => item.Item2.HasFlag(Rights.List)));
             }
         }
+        var held = await locks.OnAsync(connection, space, Cut(visible, size + 1).Select(item => item.Row.Id).Append(top), ct);
         var page = Paging.Page(
-            context, query, Cut(visible, size + 1), size, item => item.Row.ToNode(item.Rights), item => [item.Row.ParentId.ToString()!, item.Row.NameKey]);
-        return start is not null ? page : page with { Items = [(await RowAsync(connection, space, top, ct)).ToNode(allowed.Rights), .. page.Items] };
+            context, query, visible, size, item => item.Row.ToNode(item.Rights, Lock(held, item.Row, caller)), item => [item.Row.ParentId.ToString()!, item.Row.NameKey]);
+        return start is not null ? page : page with { Items = [(await RowAsync(connection, space, top, ct)).ToNode(allowed.Rights, held[top].FirstOrDefault()?.View(caller)), .. page.Items] };
     }
 
     /// <summary>The folders of a subtree from an id on, by an index that holds folders only.</summary>
@@ -146,6 +149,8 @@ sealed class Listings(NpgsqlDataSource db, AccessCheck access, IOptions<Download
         foreach (var scope in unseen)
             sight[scope] = rights.GetValueOrDefault(scope);
     }
+
+    static NodeLock? Lock(ILookup<NodeId, LockRow> held, NodeRow row, Caller caller) => held[row.Id].FirstOrDefault()?.View(caller);
 
     static List<T> Cut<T>(List<T> items, int count)
     {

@@ -6,7 +6,7 @@ namespace FileServer.Files;
 /// <summary>Rows of nodes as their callers see them.</summary>
 static class NodeViews
 {
-    public static Node ToNode(this NodeRow row, Rights rights) => new(
+    public static Node ToNode(this NodeRow row, Rights rights, NodeLock? held = null) => new(
         row.Id,
         row.ParentId,
         row.Name,
@@ -19,5 +19,6 @@ static class NodeViews
         row.ChangedRevision,
         row.Executable,
         row.Target,
-        rights.Words());
+        rights.Words(),
+        held);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using FileServer.Access;
 using FileServer.Database;
+using FileServer.Files.Locks;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;
@@ -80,7 +81,7 @@ sealed class NodeWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         var conditional = PathWriting.RequireConditions(context.Request, row);
         if (conditional)
             operations = operations.ConvertAll(op => op with { BaseRevision = row.ChangedRevision });
-        await ConflictMeaning.OneAsync(commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations), Origin.Rest, null, ct), conditional);
+        await ConflictMeaning.OneAsync(commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations, LockTokens: LockTokens.Of(context.Request)), Origin.Rest, null, ct), conditional);
         return Results.Ok(await ViewAsync(context, caller, space.Id, node, ct));
     }
 
@@ -96,7 +97,7 @@ sealed class NodeWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         if (row.Kind != NodeKind.File)
             throw new Refusal(RefusalKind.Unprocessable, "Only files are copied here; for a folder send a changeset that makes the folders and copies the files.");
         var copy = new Operation { Op = OperationKind.Copy, NodeId = NodeId.New(), SourceId = source, ParentId = parent, Name = place.Name ?? row.Name };
-        await ConflictMeaning.OneAsync(commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), [copy]), Origin.Rest, null, ct), conditional: false);
+        await ConflictMeaning.OneAsync(commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), [copy], LockTokens: LockTokens.Of(context.Request)), Origin.Rest, null, ct), conditional: false);
         return Results.Created($"{context.Request.PathBase}/api/v1/spaces/{space.Id}/nodes/{copy.NodeId}", await ViewAsync(context, caller, space.Id, copy.NodeId, ct));
     }
 
@@ -110,7 +111,7 @@ sealed class NodeWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
             ? await JsonSerializer.DeserializeAsync(context.Request.Body, WireJson.Default.NodePlace, ct)
             : null;
         var restore = new Operation { Op = OperationKind.Restore, NodeId = node, ParentId = place?.ParentId, Name = place?.Name };
-        await ConflictMeaning.OneAsync(commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), [restore]), Origin.Rest, null, ct), conditional: false);
+        await ConflictMeaning.OneAsync(commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), [restore], LockTokens: LockTokens.Of(context.Request)), Origin.Rest, null, ct), conditional: false);
         return Results.Ok(await ViewAsync(context, caller, space.Id, node, ct));
     }
 

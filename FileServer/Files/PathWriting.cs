@@ -1,4 +1,5 @@
 using FileServer.Access;
+using FileServer.Files.Locks;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;
@@ -9,7 +10,7 @@ using Npgsql;
 namespace FileServer.Files;
 
 /// <summary>The endpoints that change by path: PUT, POST ?mkdir and DELETE at <c>/files/{path}</c>.</summary>
-sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access, PathLookup lookup, Commit commit, WholeBody body)
+sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access, PathLookup lookup, Commit commit, WholeBody body, NodeLocks locks)
 {
     /// <summary>/api/v1/spaces/{space}/files: what stands before the names in a raw path.</summary>
     const int SegmentsBeforeNames = 5;
@@ -38,6 +39,7 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         var place = await FindAsync(caller, spaceName, names, parents, ct);
         var space = place.Space;
         RequireConditions(context.Request, place.Taken);
+        await locks.RequireOpenAsync(caller, space.Id, (place.Taken ?? place.Folder).Id, context.Request, ct);
         body.RequireFits(context.Request, space.QuotaBytes, space.UsedBytes);
         var stored = await body.StoreAsync(context, space.Id, ct);
         var conditional = context.Request.Headers.IfMatch.Count + context.Request.Headers.IfNoneMatch.Count > 0;
@@ -58,7 +60,7 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
             try
             {
                 var result = await ConflictMeaning.OneAsync(
-                    commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations), Origin.Rest, contents, ct), conditional);
+                    commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations, LockTokens: LockTokens.Of(context.Request)), Origin.Rest, contents, ct), conditional);
                 return await AnswerAsync(context, caller, space.Id, result.Results[^1], made: place.Taken is null, ct);
             }
             catch (Refusal raced) when (raced.Kind == RefusalKind.NameTaken && attempt < MaxAttempts)
@@ -85,7 +87,7 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         var operations = Folders(place, out var parent);
         operations.Add(new Operation { Op = OperationKind.CreateFolder, NodeId = NodeId.New(), ParentId = parent, Name = names[^1], ModifiedAt = ModifiedAt(context.Request) });
         var result = await ConflictMeaning.OneAsync(
-            commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations), Origin.Rest, null, ct), conditional: false);
+            commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations, LockTokens: LockTokens.Of(context.Request)), Origin.Rest, null, ct), conditional: false);
         return await AnswerAsync(context, caller, space.Id, result.Results[^1], made: true, ct);
     }
 
@@ -102,7 +104,7 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         }
         var conditional = RequireConditions(context.Request, node);
         var delete = new Operation { Op = OperationKind.Delete, NodeId = node.Id, BaseRevision = conditional ? node.ChangedRevision : null };
-        await ConflictMeaning.OneAsync(commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), [delete]), Origin.Rest, null, ct), conditional);
+        await ConflictMeaning.OneAsync(commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), [delete], LockTokens: LockTokens.Of(context.Request)), Origin.Rest, null, ct), conditional);
         return Results.NoContent();
     }
 

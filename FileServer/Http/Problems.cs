@@ -98,6 +98,7 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
         RetryAfter = refusal.RetryAfterSeconds,
         Limit = refusal.Limit,
         Conflicts = refusal.Conflicts,
+        Lock = refusal.Lock,
         Errors = refusal.Errors,
     };
 

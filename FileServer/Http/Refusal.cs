@@ -19,6 +19,9 @@ public sealed class Refusal(RefusalKind kind, string detail, Exception? cause = 
     /// <summary>Every operation of a changeset that could not be done.</summary>
     public IReadOnlyList<Conflict>? Conflicts { get; init; }
 
+    /// <summary>The lock that stands in the way.</summary>
+    public NodeLock? Lock { get; init; }
+
     /// <summary>Every member of a request that is not valid, one sentence each.</summary>
     public IReadOnlyList<string>? Errors { get; init; }
 

@@ -79,7 +79,8 @@ public sealed record Operation
 /// <summary>An atomic list of operations: it becomes the space's next revision as a whole, or nothing of it happens.</summary>
 /// <param name="Id">Made by the client; the same id is committed once, however often it is sent.</param>
 /// <param name="Device">Name of the sending device, for the history.</param>
-public sealed record Changeset(ChangesetId Id, IReadOnlyList<Operation> Operations, string? Device = null);
+/// <param name="LockTokens">Locks that the author holds: <c>urn:uuid:…</c>. A check-out needs none for its holder.</param>
+public sealed record Changeset(ChangesetId Id, IReadOnlyList<Operation> Operations, string? Device = null, IReadOnlyList<string>? LockTokens = null);
 
 /// <summary>What an operation made: the node's id, its version and whether anything changed.</summary>
 public sealed record OperationResult(NodeId NodeId, int Version, Digest? ContentId);
@@ -90,10 +91,12 @@ public sealed record ChangesetResult(ChangesetId Id, long Revision, Guid Epoch, 
 /// <summary>Why one operation could not be done, with the state that stands in its way.</summary>
 /// <param name="Index">Position of the operation in the changeset.</param>
 /// <param name="Code">Stable word: <c>name-taken</c>, <c>version-conflict</c>, <c>revision-conflict</c>, <c>not-found</c>, <c>parent-not-found</c>,
-/// <c>parent-not-folder</c>, <c>cycle</c>, <c>id-taken</c>, <c>forbidden</c>, <c>missing-chunks</c>, <c>invalid-name</c>, <c>quota</c>, <c>not-trashed</c>, <c>too-deep</c>.</param>
+/// <c>parent-not-folder</c>, <c>cycle</c>, <c>id-taken</c>, <c>forbidden</c>, <c>missing-chunks</c>, <c>invalid-name</c>, <c>quota</c>, <c>not-trashed</c>, <c>too-deep</c>, <c>locked</c>.</param>
 /// <param name="Node">The node that stands in the way, if the caller may see it.</param>
 /// <param name="MissingChunks">Chunks whose bytes have to be sent (again).</param>
-public sealed record Conflict(int Index, NodeId NodeId, string Code, string Detail, Node? Node = null, IReadOnlyList<Digest>? MissingChunks = null);
+/// <param name="Lock">The lock that stands in the way.</param>
+public sealed record Conflict(
+    int Index, NodeId NodeId, string Code, string Detail, Node? Node = null, IReadOnlyList<Digest>? MissingChunks = null, NodeLock? Lock = null);
 
 /// <summary>What a feed entry says.</summary>
 [JsonConverter(typeof(WordConverter<ChangeKind>))]

@@ -101,5 +101,8 @@ public sealed record Problem
 
     public IReadOnlyList<Conflict>? Conflicts { get; init; }
 
+    /// <summary>The lock that stands in the way: who holds it, until when.</summary>
+    public NodeLock? Lock { get; init; }
+
     public IReadOnlyList<string>? Errors { get; init; }
 }

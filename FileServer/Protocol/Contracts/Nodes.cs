@@ -22,6 +22,7 @@ public readonly record struct ChunkRef(Digest Hash, int Size);
 /// <param name="ChangedRevision">The space's revision in which this node last changed.</param>
 /// <param name="Target">A symlink's raw target.</param>
 /// <param name="Rights">What the caller may do: list, read, create, write, delete, share, manage.</param>
+/// <param name="Lock">Who keeps others from changing it at present.</param>
 public sealed record Node(
     NodeId Id,
     NodeId? ParentId,
@@ -35,7 +36,8 @@ public sealed record Node(
     long ChangedRevision,
     bool Executable,
     string? Target,
-    IReadOnlyList<string> Rights);
+    IReadOnlyList<string> Rights,
+    NodeLock? Lock = null);
 
 /// <summary>One entry of a file's history of contents.</summary>
 /// <param name="Device">The device that made it, as it named itself.</param>
