@@ -12,36 +12,60 @@ namespace FileClient.Sync;
 sealed record LocalView(
     Dictionary<NodeId, Entry> Tree, List<(string Path, string Reason)> Skipped, bool Uncertain, IReadOnlyDictionary<Digest, IReadOnlyList<ChunkRef>> Fresh);
 
-/// <summary>Scans the folder, hashes what is new, finds out which node each entry is, and remembers all of it.</summary>
-sealed class LocalTree(SyncFolder folder, SyncState state, NodeId root)
+/// <summary>Hashes what a scan found new, finds out which node each entry is, and remembers all of it.</summary>
+/// <param name="scope">What is known about the part of the folder that the scan looked at: all of it, or the folders that were read again.</param>
+/// <param name="tree">The local tree, which the scan brings up to date.</param>
+sealed class LocalTree(SyncFolder folder, SyncState state, NodeId root, IReadOnlyList<KnownEntry> scope, Dictionary<NodeId, Entry> tree)
 {
     const int MaxScans = 5;
 
-    readonly Dictionary<NodeId, Entry> tree = [];
     readonly Dictionary<Digest, IReadOnlyList<ChunkRef>> fresh = [];
+    readonly Dictionary<NodeId, Entry> before = [];
 
-    public static async Task<LocalView> ReadAsync(SyncFolder folder, SyncState state, NodeId root, CancellationToken ct)
+    /// <summary>Nodes that were not found and yet count as being where they were, because it is too early to say that they are gone.</summary>
+    public HashSet<NodeId> Held { get; } = [];
+
+    /// <summary>Folders of the scan, by position, that were not listed themselves; null: all were.</summary>
+    public Func<int, bool>? NotListed { get; init; }
+
+    public Dictionary<Digest, IReadOnlyList<ChunkRef>> Fresh => fresh;
+
+    /// <summary>Scans the whole folder.</summary>
+    public static Task<LocalView> ReadAsync(SyncFolder folder, SyncState state, NodeId root, CancellationToken ct) =>
+        ReadAsync(folder, state, root, () => new Scanner(folder), static (_, _) => { }, ct);
+
+    /// <summary>Scans the whole folder with a scanner that may leave out what is too young.</summary>
+    /// <param name="hold">Names the known nodes that were not found and are to be held.</param>
+    public static async Task<LocalView> ReadAsync(SyncFolder folder, SyncState state, NodeId root, Func<Scanner> scanners, Action<LocalTree, NodeId[]> hold, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var local = new LocalTree(folder, state, root);
+            var local = new LocalTree(folder, state, root, [.. state.Known.Values], []);
             var racyFrom = TimeProbe.RacyFrom(folder.State);
-            var scan = Scanner.Run(folder, ct);
+            var scanner = scanners();
+            scanner.Walk(ct);
+            var scan = scanner.Result;
             await local.HashAsync(scan, ct);
-            var ids = MoveDetection.Detect(scan.Entries, [.. state.Known.Values], root, trustInodes: true, NodeId.New);
+            var ids = local.Detect(scan);
             var vanished = state.Known.Count > 0 && state.Known.Count > ids.Count(state.Known.ContainsKey);
             var uncertain = vanished && Scanner.HasMoved(folder, scan);
             if (uncertain && attempt < MaxScans)
                 continue;
+            hold(local, ids);
             local.Build(scan, ids, racyFrom);
-            return new LocalView(local.tree, scan.Skipped, uncertain, local.fresh);
+            return new LocalView(local.Tree, scan.Skipped, uncertain, local.fresh);
         }
     }
 
-    async Task HashAsync(ScanResult scan, CancellationToken ct)
+    public Dictionary<NodeId, Entry> Tree => tree;
+
+    /// <summary>The node of every entry.</summary>
+    public NodeId[] Detect(ScanResult scan) => MoveDetection.Detect(scan.Entries, scope, root, trustInodes: true, NodeId.New);
+
+    public async Task HashAsync(ScanResult scan, CancellationToken ct)
     {
-        var byInode = new Dictionary<(ulong, ulong), KnownEntry>(state.Known.Count);
-        foreach (var known in state.Known.Values)
+        var byInode = new Dictionary<(ulong, ulong), KnownEntry>(scope.Count);
+        foreach (var known in scope)
             byInode[(known.Signature.Device, known.Signature.Inode)] = known;
         List<int> unknown = [];
         for (var i = 0; i < scan.Entries.Count; i++)
@@ -83,12 +107,16 @@ sealed class LocalTree(SyncFolder folder, SyncState state, NodeId root)
             lists.Add((found.Content, found.Chunks));
     }
 
-    void Build(ScanResult scan, NodeId[] ids, long racyFrom)
+    public void Build(ScanResult scan, NodeId[] ids, long racyFrom)
     {
-        var seen = new HashSet<NodeId>(ids.Length);
+        if (tree.Count > 0)
+            foreach (var known in scope)
+                if (!Held.Contains(known.Id) && tree.Remove(known.Id, out var was))
+                    before[known.Id] = was;
+        var seen = new HashSet<NodeId>(Held);
         for (var i = 0; i < ids.Length; i++)
         {
-            var entry = scan.Entries[i];
+            var entry = AsListed(i, ids[i], scan.Entries[i]);
             var parent = entry.Parent < 0 ? root : ids[entry.Parent];
             seen.Add(ids[i]);
             tree[ids[i]] = Entry(ids[i], parent, entry);
@@ -102,9 +130,16 @@ sealed class LocalTree(SyncFolder folder, SyncState state, NodeId root)
         }
         AddIgnored(scan, ids, seen);
         AddUnseen(seen);
-        foreach (var known in state.Known.Values.Where(known => !seen.Contains(known.Id)).ToList())
-            state.ForgetKnown(known.Id);
+        foreach (var known in scope)
+            if (!seen.Contains(known.Id))
+                state.ForgetKnown(known.Id);
     }
+
+    // What only the list of a folder can tell stays as it was where the folder was not listed.
+    DiskEntry AsListed(int i, NodeId id, DiskEntry entry) =>
+        entry.Kind == NodeKind.Folder && NotListed?.Invoke(i) == true && before.GetValueOrDefault(id) is { } was
+            ? entry with { Status = was.Status, Reason = was.Reason, HasLeftovers = was.HasLeftovers }
+            : entry;
 
     Entry Entry(NodeId id, NodeId parent, DiskEntry disk)
     {
@@ -134,7 +169,7 @@ sealed class LocalTree(SyncFolder folder, SyncState state, NodeId root)
         ILookup<(NodeId, string), KnownEntry>? byPlace = null;
         foreach (var (parent, name) in scan.Ignored)
         {
-            byPlace ??= state.Known.Values.ToLookup(static known => (known.Parent, known.DiskName));
+            byPlace ??= scope.ToLookup(static known => (known.Parent, known.DiskName));
             foreach (var known in byPlace[(parent < 0 ? root : ids[parent], name)])
                 if (seen.Add(known.Id))
                     tree[known.Id] = Unseen(known, EntryStatus.Ignored, null);
@@ -144,10 +179,10 @@ sealed class LocalTree(SyncFolder folder, SyncState state, NodeId root)
     // What stands below a folder that could not be listed is not gone.
     void AddUnseen(HashSet<NodeId> seen)
     {
-        var hidden = tree.Values.Where(static entry => entry is { Kind: NodeKind.Folder, Status: not EntryStatus.Known }).Select(static entry => entry.Id).ToHashSet();
+        var hidden = seen.Where(id => tree.TryGetValue(id, out var entry) && entry is { Kind: NodeKind.Folder, Status: not EntryStatus.Known }).ToHashSet();
         if (hidden.Count == 0)
             return;
-        var children = state.Known.Values.ToLookup(static known => known.Parent);
+        var children = scope.ToLookup(static known => known.Parent);
         var queue = new Queue<NodeId>(hidden);
         while (queue.TryDequeue(out var folderId))
         {

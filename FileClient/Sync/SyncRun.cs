@@ -20,9 +20,18 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
 {
     const int MaxRounds = 8;
 
+    /// <summary>How the run sees this device's side.</summary>
+    public ILocalSide Side { get; init; } = new WholeFolder(folder, state, link);
+
+    /// <summary>Told of each step that was carried out.</summary>
+    public Action<SyncDone>? OnDone { get; init; }
+
     readonly SyncReport report = new() { DryRun = options.DryRun };
     readonly HashSet<NodeId> unrestorable = [];
     readonly Dictionary<NodeId, string> waiting = [];
+
+    /// <summary>Nodes that the server has refused for now, with its reason; nothing is done about them in this run.</summary>
+    public IDictionary<NodeId, string> Waiting => waiting;
 
     /// <summary>The server said that it has no room.</summary>
     public bool QuotaHit { get; private set; }
@@ -57,11 +66,11 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
     /// <returns>Whether another round makes sense.</returns>
     async Task<bool> RoundAsync(Trash trash, CancellationToken ct)
     {
-        var local = await LocalTree.ReadAsync(folder, state, link.Root, ct);
+        var local = await Side.ReadAsync(ct);
         var (_, union) = await new Fetch(api, state, link).RunAsync(ct);
         report.Union |= union;
-        var remote = Fetch.View(state, link);
-        var plan = Planner.Reconcile(new TreeState(link.Root, state.Synced), new TreeState(link.Root, local.Tree), remote, PlanOptions(local));
+        var (synced, here, remote) = Side.Trees(local);
+        var plan = Planner.Reconcile(synced, here, remote, PlanOptions(local));
         Tell(plan, local, remote);
         if (options.DryRun)
         {
@@ -136,6 +145,7 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
         if (!tree.Remove(from, out var entry))
             return;
         tree[to] = entry with { Id = to };
+        state.Stirred?.UnionWith([from, to]);
         if (state.Known.TryGetValue(from, out var known))
         {
             state.ForgetKnown(from);
@@ -144,7 +154,10 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
         if (entry.Kind != FileServer.Protocol.Contracts.NodeKind.Folder)
             return;
         foreach (var child in tree.Values.Where(child => child.Parent == from).ToList())
+        {
             tree[child.Id] = child with { Parent = to };
+            state.Stirred?.Add(child.Id);
+        }
         foreach (var child in state.Known.Values.Where(child => child.Parent == from).ToList())
             state.SetKnown(child with { Parent = to });
         if (takesSynced)
@@ -159,6 +172,7 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
         var committer = NewCommitter();
         var touched = plan.Local.Select(static step => step.Id).Concat(plan.Remote.Select(static step => step.Id)).Concat(plan.Rebindings.Select(static r => r.To)).ToHashSet();
         var problems = report.Problems.Count;
+        var told = OnDone is null ? null : new Deeds(plan, state, local.Tree, OnDone);
         try
         {
             var firstPlace = plan.Local.TakeWhile(static step => !IsTransfer(step)).Count();
@@ -175,12 +189,13 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
             Agree(touched, local.Tree);
             state.Save();
             state.ClearIntents();
+            told?.Tell();
         }
         unrestorable.UnionWith(committer.Unrestorable);
         foreach (var (id, reason) in committer.Waiting)
             waiting[id] = reason;
         QuotaHit |= committer.QuotaHit;
-        state.SweepChunks();
+        Side.Sweep();
         return committer.Progress || plan.Local.Count > report.Problems.Count - problems;
     }
 

@@ -21,11 +21,16 @@ sealed class Scanner(SyncFolder folder)
     readonly List<(string, string)> skipped = [];
     readonly Dictionary<int, (long, long)> stamps = [];
 
+    /// <summary>Called when a folder was listed: with its position, and from where its entries stand at the end of the list. Files may still be taken off that end.</summary>
+    public Action<int, int>? Listed { get; init; }
+
+    public ScanResult Result => new(entries, ignored, skipped, stamps);
+
     public static ScanResult Run(SyncFolder folder, CancellationToken ct)
     {
         var scanner = new Scanner(folder);
         scanner.Walk(ct);
-        return new ScanResult(scanner.entries, scanner.ignored, scanner.skipped, scanner.stamps);
+        return scanner.Result;
     }
 
     /// <summary>Whether any folder changed since it was listed: something may have moved from where the walk had yet to come to where it had been.</summary>
@@ -48,7 +53,8 @@ sealed class Scanner(SyncFolder folder)
         return entry.Parent < 0 ? entry.DiskName : $"{PathOf(entries, entry.Parent)}/{entry.DiskName}";
     }
 
-    void Walk(CancellationToken ct)
+    /// <summary>The whole folder.</summary>
+    public void Walk(CancellationToken ct)
     {
         var device = Stat.Of(folder.Root).Signature.Device;
         List(-1, folder.Root, device);
@@ -66,14 +72,19 @@ sealed class Scanner(SyncFolder folder)
         }
     }
 
-    void List(int index, SafeFileHandle open, ulong device)
+    /// <summary>One folder, without what stands in its folders.</summary>
+    /// <param name="index">Its own position; -1 for the root.</param>
+    public void List(int index, SafeFileHandle open, ulong device)
     {
         var stamp = Stat.Of(open).Signature;
         stamps[index] = (stamp.Modified, stamp.Changed);
         var first = entries.Count;
         var error = FolderReader.Read(open, entry => Add(index, open, entry, device));
         if (error == 0)
+        {
+            Listed?.Invoke(index, first);
             return;
+        }
         entries.RemoveRange(first, entries.Count - first);
         ignored.RemoveAll(entry => entry.Item1 == index);
         if (index < 0)
@@ -81,7 +92,7 @@ sealed class Scanner(SyncFolder folder)
         SetUnreadable(index, PathOf(entries, index), error);
     }
 
-    void SetUnreadable(int index, string path, int error)
+    public void SetUnreadable(int index, string path, int error)
     {
         var reason = $"The folder cannot be listed: {Marshal.GetPInvokeErrorMessage(error)}.";
         entries[index] = entries[index] with { Status = EntryStatus.Unreadable, Reason = reason };

@@ -31,6 +31,9 @@ sealed class SyncState : IDisposable
 
     public IReadOnlyDictionary<NodeId, KnownEntry> Known => known;
 
+    /// <summary>Gathers the nodes of which anything changed in one of the trees, for whoever follows them; null: nobody does.</summary>
+    public HashSet<NodeId>? Stirred { get; set; }
+
     public static SyncState Open(string path)
     {
         var state = new SyncState(StateDb.Open(path));
@@ -81,25 +84,25 @@ sealed class SyncState : IDisposable
     public void SetSynced(Entry entry)
     {
         synced[entry.Id] = entry;
-        touched.Add(entry.Id);
+        Touch(entry.Id);
     }
 
     public void ForgetSynced(NodeId id)
     {
         if (synced.Remove(id))
-            touched.Add(id);
+            Touch(id);
     }
 
     public void SetRemote(Entry entry)
     {
         remote[entry.Id] = entry;
-        touched.Add(entry.Id);
+        Touch(entry.Id);
     }
 
     public void ForgetRemote(NodeId id)
     {
         if (remote.Remove(id))
-            touched.Add(id);
+            Touch(id);
     }
 
     public void SetKnown(KnownEntry entry)
@@ -108,12 +111,22 @@ sealed class SyncState : IDisposable
             return;
         known[entry.Id] = entry;
         touchedLocal.Add(entry.Id);
+        Stirred?.Add(entry.Id);
     }
 
     public void ForgetKnown(NodeId id)
     {
         if (known.Remove(id))
+        {
             touchedLocal.Add(id);
+            Stirred?.Add(id);
+        }
+    }
+
+    void Touch(NodeId id)
+    {
+        touched.Add(id);
+        Stirred?.Add(id);
     }
 
     /// <summary>Nothing is agreed any more: the next comparison unites both sides and deletes nothing.</summary>
@@ -121,6 +134,7 @@ sealed class SyncState : IDisposable
     {
         touched.UnionWith(synced.Keys);
         touched.UnionWith(remote.Keys);
+        Stirred?.UnionWith(touched);
         synced.Clear();
         remote.Clear();
     }
