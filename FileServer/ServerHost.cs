@@ -7,6 +7,7 @@ using FileServer.Files;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Proxies;
+using FileServer.Rest;
 using FileServer.Settings;
 using FileServer.Storage;
 using FileServer.Sync;
@@ -92,6 +93,7 @@ sealed class ServerHost : IAsyncDisposable
         builder.Services.AddFiles();
         builder.Services.AddSync();
         builder.Services.AddUploads();
+        builder.Services.AddRest();
         builder.Services.AddApiDescription();
     }
 
@@ -103,6 +105,12 @@ sealed class ServerHost : IAsyncDisposable
         app.UseUploads();
         app.UseRouting();
         app.UseIdentity();
+        app.UseRest();
+        MapRoutes(app.MapGroup("").AnsweringHead());
+    }
+
+    static void MapRoutes(RouteGroupBuilder app)
+    {
         app.MapHealth();
         app.MapAudit();
         app.MapIdentity();

@@ -48,8 +48,16 @@ sealed class Grants(NpgsqlDataSource db, AccessCheck access, SpaceTurns turns, A
         return new GrantList(!stopped, rows.ConvertAll(row => row.ToGrant(node)));
     }
 
+    /// <summary>The ETag of <see cref="ListAsync"/>'s answer, for whoever has just been given that.</summary>
+    public async Task<string> TagAsync(Caller caller, SpaceId space, NodeId node, CancellationToken ct)
+    {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        var held = await access.OnNodeAsync(connection, caller, space, node, ct) ?? throw Refusal.NotFound("node");
+        return await GrantTags.OfAsync(connection, space, node, held.Scope, ct);
+    }
+
     /// <summary>Gives a principal a role at and below a node; what it had there before ends.</summary>
-    public async Task<Grant> GiveAsync(Caller caller, SpaceId space, NodeId node, GrantRequest request, CancellationToken ct)
+    public async Task<Grant> GiveAsync(Caller caller, SpaceId space, NodeId node, GrantRequest request, CancellationToken ct, Expectation? expected = null)
     {
         var role = Roles.Parse(request.Role) ?? throw Refusal.Invalid("'role' is viewer, uploader, contributor, editor or manager.");
         if (request.ExpiresAt <= clock.GetUtcNow())
@@ -69,10 +77,11 @@ sealed class Grants(NpgsqlDataSource db, AccessCheck access, SpaceTurns turns, A
                 var narrower = before is { } old && (Roles.RightsOf((GrantRole)old) & ~rights) != Rights.None;
                 return new Outcome<Grant>(grant, "grant.create", detail, narrower ? ResetReason.Revoked : ResetReason.Granted);
             },
-            ct);
+            ct,
+            expected);
     }
 
-    public Task EndAsync(Caller caller, SpaceId space, NodeId node, Guid grant, CancellationToken ct) => ChangeAsync(
+    public Task EndAsync(Caller caller, SpaceId space, NodeId node, Guid grant, CancellationToken ct, Expectation? expected = null) => ChangeAsync(
         caller, space, node, Rights.Share,
         async change =>
         {
@@ -86,13 +95,14 @@ sealed class Grants(NpgsqlDataSource db, AccessCheck access, SpaceTurns turns, A
             var principal = await change.Tx.QuerySingleOrDefaultAsync<Guid?>(sql, args, ct) ?? throw Refusal.NotFound("grant");
             return new Outcome<Guid>(principal, "grant.revoke", Detail(("grant", grant.ToString()), ("principalId", principal.ToString())), ResetReason.Revoked);
         },
-        ct);
+        ct,
+        expected);
 
     /// <summary>
     /// Whether grants from above count at and below a node. Whoever stops inheritance becomes the node's manager by a
     /// grant of their own, unless they hold one there: a subtree without a manager could never be opened again.
     /// </summary>
-    public Task SetInheritanceAsync(Caller caller, SpaceId space, NodeId node, bool inherit, CancellationToken ct) => ChangeAsync(
+    public Task SetInheritanceAsync(Caller caller, SpaceId space, NodeId node, bool inherit, CancellationToken ct, Expectation? expected = null) => ChangeAsync(
         caller, space, node, Rights.Manage,
         async change =>
         {
@@ -119,23 +129,27 @@ sealed class Grants(NpgsqlDataSource db, AccessCheck access, SpaceTurns turns, A
             }
             return new Outcome<bool>(inherit, "inheritance.set", inherit ? """{"inherit":true}""" : """{"inherit":false}""", inherit ? ResetReason.Granted : ResetReason.Revoked);
         },
-        ct);
+        ct,
+        expected);
 
     /// <summary>What every change of access shares: check, lock, check again, change, keep a manager, count the revision, announce, audit.</summary>
-    async Task<T> ChangeAsync<T>(Caller caller, SpaceId spaceId, NodeId node, Rights needed, Func<GrantChange, Task<Outcome<T>>> work, CancellationToken ct)
+    async Task<T> ChangeAsync<T>(
+        Caller caller, SpaceId spaceId, NodeId node, Rights needed, Func<GrantChange, Task<Outcome<T>>> work, CancellationToken ct, Expectation? expected = null)
     {
         // Refused and recorded here as a rule; below only what was taken away in between.
         await access.RequireAsync(db, caller, spaceId, node, needed, ct);
-        return await turns.RunAsync(spaceId, options.Value.LockWaitSeconds, () => db.InTransactionAsync(tx => ChangeAsync(tx, caller, spaceId, node, needed, work, ct), ct), ct);
+        return await turns.RunAsync(spaceId, options.Value.LockWaitSeconds, () => db.InTransactionAsync(tx => ChangeAsync(tx, caller, spaceId, node, needed, expected ?? Expectation.None, work, ct), ct), ct);
     }
 
     async Task<T> ChangeAsync<T>(
-        NpgsqlConnection tx, Caller caller, SpaceId spaceId, NodeId node, Rights needed, Func<GrantChange, Task<Outcome<T>>> work, CancellationToken ct)
+        NpgsqlConnection tx, Caller caller, SpaceId spaceId, NodeId node, Rights needed, Expectation expected, Func<GrantChange, Task<Outcome<T>>> work, CancellationToken ct)
     {
         var space = await SpaceLock.TakeAsync(tx, spaceId, options.Value.LockWaitSeconds, ct) ?? throw Refusal.NotFound("space");
         var held = await access.OnNodeAsync(tx, caller, spaceId, node, ct);
         if (held is null || !held.Allows(needed))
             throw Refusal.NotFound("node");
+        if (!expected.IsNone)
+            expected.Require(await GrantTags.OfAsync(tx, spaceId, node, held.Scope, ct));
         var change = new GrantChange(tx, caller, spaceId, node, held, space.Revision + 1, clock.GetUtcNow());
         var outcome = await work(change);
         await RequireManagerAsync(change, ct);

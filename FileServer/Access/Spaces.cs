@@ -102,7 +102,7 @@ sealed class Spaces(NpgsqlDataSource db, AccessCheck access, AuditLog audit, Tim
     }
 
     /// <summary>Another name or quota; what is not in the patch stays.</summary>
-    public async Task<SpaceRow> ChangeAsync(Caller caller, SpaceId id, string? newName, (bool Set, long? Bytes) quota, CancellationToken ct)
+    public async Task<SpaceRow> ChangeAsync(Caller caller, SpaceId id, string? newName, (bool Set, long? Bytes) quota, CancellationToken ct, Expectation? expected = null)
     {
         await RequireManageAsync(caller, id, ct);
         if (quota.Set && !Administers(caller))
@@ -121,6 +121,7 @@ sealed class Spaces(NpgsqlDataSource db, AccessCheck access, AuditLog audit, Tim
             return await db.InTransactionAsync(
                 async tx =>
                 {
+                    await RequireAsync(tx, id, expected, ct);
                     var row = await tx.QuerySingleOrDefaultAsync<SpaceRow>(sql, new { id, name, key, setQuota = quota.Set, bytes = quota.Bytes }, ct)
                         ?? throw Refusal.NotFound("space");
                     await audit.AppendAsync(tx, new AuditRecord(caller.Actor, "space.change", AuditOutcome.Done, id, id.Root, row.Name), ct);
@@ -135,17 +136,29 @@ sealed class Spaces(NpgsqlDataSource db, AccessCheck access, AuditLog audit, Tim
     }
 
     /// <summary>The space is gone for everybody; its rows and bytes stay until they are cleared away.</summary>
-    public async Task DeleteAsync(Caller caller, SpaceId id, CancellationToken ct)
+    public async Task DeleteAsync(Caller caller, SpaceId id, CancellationToken ct, Expectation? expected = null)
     {
         await RequireManageAsync(caller, id, ct);
         await db.InTransactionAsync(
             async tx =>
             {
                 var space = await SpaceLock.TakeAsync(tx, id, options.Value.LockWaitSeconds, ct) ?? throw Refusal.NotFound("space");
+                await RequireAsync(tx, id, expected, ct);
                 await tx.ExecuteAsync("update spaces set deleted_at = @now where id = @id", new { id, now = clock.GetUtcNow() }, ct);
                 await audit.AppendAsync(tx, new AuditRecord(caller.Actor, "space.delete", AuditOutcome.Done, id, id.Root, space.Name), ct);
             },
             ct);
+    }
+
+    /// <summary>Over what a change of the space itself can change; what is put into it counts in revisions.</summary>
+    public static string ETag(SpaceRow row) => EntityTags.Of(row.Id, row.Name, row.QuotaBytes);
+
+    static async Task RequireAsync(NpgsqlConnection tx, SpaceId id, Expectation? expected, CancellationToken ct)
+    {
+        if (expected is null or { IsNone: true })
+            return;
+        const string sql = $"select {SpaceRow.Columns} from spaces s where s.id = @id and s.deleted_at is null for update";
+        expected.Require(ETag(await tx.QuerySingleOrDefaultAsync<SpaceRow>(sql, new { id }, ct) ?? throw Refusal.NotFound("space")));
     }
 
     /// <summary>An administrator with all that the account may do; not one through a narrowed token.</summary>

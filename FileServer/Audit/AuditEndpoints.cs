@@ -15,7 +15,8 @@ static class AuditEndpoints
     const string Csv = "text/csv";
 
     public static void Map(IEndpointRouteBuilder api) =>
-        api.MapGet("/audit", Get).WithSummary("Who did what, newest first; as NDJSON or CSV: oldest first, to its end").OnlyFor("admin", "auditor").Requires("the role auditor or admin");
+        api.MapGet("/audit", Get).WithSummary("Who did what, newest first; as NDJSON or CSV: oldest first, to its end").OnlyFor("admin", "auditor").Requires("the role auditor or admin")
+            .Produces<Page<AuditEvent>>().Without(RouteException.Head);
 
     static async Task Get(
         [AsParameters] AuditAsked asked, Actor actor, AuditReader reader, AuditWriter writer, NpgsqlDataSource db, IOptions<AuditOptions> options, HttpContext context, CancellationToken ct)

@@ -22,7 +22,7 @@ sealed class Listings(NpgsqlDataSource db, AccessCheck access, NodeLocks locks, 
         await using var connection = await db.OpenConnectionAsync(ct);
         var allowed = await access.RequireAsync(connection, caller, space, node, Rights.List, ct);
         var row = await RowAsync(connection, space, node, ct);
-        context.Response.Headers.ETag = PathWriting.ETag(row);
+        context.Response.Headers.ETag = PathWriting.NodeTag(row);
         return row.ToNode(allowed.Rights, (await locks.FindAsync(connection, space, node, ct)).FirstOrDefault()?.View(caller));
     }
 

@@ -20,23 +20,26 @@ sealed class NodeWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
     {
         space.MapPost("/changesets", (HttpContext context, string space, Caller caller, NodeWriting writing, CancellationToken ct) => writing.CommitAsync(context, caller, space, ct))
             .WithTags("Changesets").WithSummary("Commits a list of operations as the space's next revision, or nothing of it").Accepts<Changeset>("application/json")
-            .Produces<ChangesetResult>(StatusCodes.Status201Created).Requires("by operation: create in the folder, write or delete on the node, read on the source of a copy");
+            .Produces<ChangesetResult>(StatusCodes.Status201Created).Requires("by operation: create in the folder, write or delete on the node, read on the source of a copy")
+            // A changeset's own id does what a key would.
+            .Without(RouteException.IdempotencyKey);
         var node = space.MapGroup("/nodes/{node:guid}").WithTags("Nodes");
         node.MapPatch("", (HttpContext context, string space, Guid node, NodePatch patch, Caller caller, NodeWriting writing, CancellationToken ct) =>
                 writing.PatchAsync(context, caller, space, new NodeId(node), patch, ct))
-            .WithSummary("Renames, moves, or sets metadata (JSON merge patch)").Requires("write on the node; for a move delete on it and create in the target");
+            .WithSummary("Renames, moves, or sets metadata (JSON merge patch)").Requires("write on the node; for a move delete on it and create in the target")
+            .Accepts<NodePatch>("application/merge-patch+json", "application/json").Produces<Node>().HonoursConditions();
         node.MapPost("/copy", (HttpContext context, string space, Guid node, NodePlace place, Caller caller, NodeWriting writing, CancellationToken ct) =>
                 writing.CopyAsync(context, caller, space, new NodeId(node), place, ct))
-            .WithSummary("A copy of the file's current version").Requires("read on the file, create in the target");
+            .WithSummary("A copy of the file's current version").Produces<Node>(StatusCodes.Status201Created).Requires("read on the file, create in the target");
         node.MapPost("/versions/{number:int}/restore", (HttpContext context, string space, Guid node, int number, Caller caller, NodeWriting writing, CancellationToken ct) =>
                 writing.RestoreVersionAsync(context, caller, space, new NodeId(node), number, ct))
-            .WithSummary("An old version becomes the newest again").Requires("write on the file");
+            .WithSummary("An old version becomes the newest again").Produces<Node>().Requires("write on the file").HonoursConditions();
         space.MapGet("/trash", (HttpContext context, string space, int? limit, string? cursor, Caller caller, NodeWriting writing, CancellationToken ct) =>
                 writing.ListTrashAsync(context, caller, space, limit, cursor, ct))
             .WithTags("Trash").WithSummary("What was deleted, newest first").Requires("list on each item");
         space.MapPost("/trash/{node:guid}/restore", (HttpContext context, string space, Guid node, Caller caller, NodeWriting writing, CancellationToken ct) =>
                 writing.RestoreAsync(context, caller, space, new NodeId(node), ct))
-            .WithTags("Trash").WithSummary("Back to where it was, or to the place in the body").Accepts<NodePlace>("application/json").Requires("delete on the node, create in the target");
+            .WithTags("Trash").WithSummary("Back to where it was, or to the place in the body").Accepts<NodePlace>(isOptional: true, "application/json").Produces<Node>().Requires("delete on the node, create in the target");
     }
 
     async Task<IResult> CommitAsync(HttpContext context, Caller caller, string spaceName, CancellationToken ct)
@@ -119,7 +122,7 @@ sealed class NodeWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         var row = await RowAsync(connection, space, node, ct);
-        context.Response.Headers.ETag = PathWriting.ETag(row);
+        context.Response.Headers.ETag = PathWriting.NodeTag(row);
         var held = await access.OnNodeAsync(connection, caller, space, node, ct);
         return held?.Allows(Rights.List) is true ? row.ToNode(held.Rights) : new OperationResult(node, row.Version, row.ContentId);
     }

@@ -21,13 +21,14 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
     {
         space.MapPut("/files/{**path}", (HttpContext context, string space, bool? parents, Caller caller, PathWriting writing, CancellationToken ct) =>
                 writing.PutAsync(context, caller, space, parents is true, ct))
-            .WithTags("Files by path").WithSummary("The body becomes the file's newest version").Requires("write on the file, or create in the folder");
+            .WithTags("Files by path").WithSummary("The body becomes the file's newest version").Requires("write on the file, or create in the folder")
+            .Produces<Node>().Produces<Node>(StatusCodes.Status201Created).HonoursConditions(canBeRequired: false);
         space.MapPost("/files/{**path}", (HttpContext context, string space, bool? parents, Caller caller, PathWriting writing, CancellationToken ct) =>
                 writing.MakeFolderAsync(context, caller, space, parents is true, ct))
-            .WithTags("Files by path").WithSummary("With '?mkdir' a new folder").Requires("create in the folder above");
+            .WithTags("Files by path").WithSummary("With '?mkdir' a new folder").Requires("create in the folder above").Produces<Node>().Produces<Node>(StatusCodes.Status201Created);
         space.MapDelete("/files/{**path}", (HttpContext context, string space, Caller caller, PathWriting writing, CancellationToken ct) =>
                 writing.DeleteAsync(context, caller, space, ct))
-            .WithTags("Files by path").WithSummary("To the trash").Requires("delete on the node");
+            .WithTags("Files by path").WithSummary("To the trash").Requires("delete on the node").Produces(StatusCodes.Status204NoContent).HonoursConditions();
     }
 
     async Task<IResult> PutAsync(HttpContext context, Caller caller, string spaceName, bool parents, CancellationToken ct)
@@ -156,10 +157,21 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
             if (request.Headers.IfMatch.Count > 0)
                 throw Refusal.PreconditionFailed("There is nothing at this path that the condition could hold for.");
         }
-        else if (Preconditions.Evaluate(request, new Validators(ETag(current), current.ChangedAt, DateIsStrong: false)) != Precondition.Send)
-            throw Refusal.PreconditionFailed($"The node's ETag is {ETag(current)} now. Fetch it anew, then decide.");
+        else if (!Holds(request, current))
+            throw Refusal.PreconditionFailed($"The node's ETag is {NodeTag(current)} now, and that of its bytes {ETag(current)}. Fetch it anew, then decide.");
         return request.Headers.IfMatch.Count + request.Headers.IfNoneMatch.Count + request.Headers.IfUnmodifiedSince.Count > 0;
     }
+
+    /// <summary>One may go by the bytes, or by the node with all that is said about it: a state that is wanted has either tag, one that is not wanted neither.</summary>
+    static bool Holds(HttpRequest request, NodeRow current)
+    {
+        var byBytes = Preconditions.Evaluate(request, new Validators(ETag(current), current.ChangedAt, DateIsStrong: false)) == Precondition.Send;
+        var byNode = Preconditions.Evaluate(request, new Validators(NodeTag(current), current.ChangedAt, DateIsStrong: false)) == Precondition.Send;
+        return request.Headers.IfNoneMatch.Count == 0 ? byBytes || byNode : byBytes && byNode;
+    }
+
+    /// <summary>Of the node with its name, place and metadata: another one with every change.</summary>
+    public static string NodeTag(NodeRow row) => $"\"r{row.ChangedRevision}\"";
 
     /// <summary>A file's is its content's; what has no content is told apart by the revision of its last change.</summary>
     public static string ETag(NodeRow row) => row.ContentId is { } content ? $"\"{content}\"" : $"\"r{row.ChangedRevision}\"";

@@ -28,6 +28,7 @@ static class HttpFeature
             json.SerializerOptions.MaxDepth = 16;
             json.SerializerOptions.DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull;
         });
+        builder.Services.AddOptions<HttpOptions>().BindConfiguration("Http").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton(TimeProvider.System);
         // A body that cannot be bound must reach Problems as an exception in every environment.
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
@@ -39,6 +40,8 @@ static class HttpFeature
         app.Use((context, next) =>
         {
             context.Response.Headers.XContentTypeOptions = "nosniff";
+            // What a user reports, the audit log and our own log are joined by it.
+            context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
             return next(context);
         });
     }

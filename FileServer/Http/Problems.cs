@@ -9,6 +9,7 @@ namespace FileServer.Http;
 sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
 {
     public const string ContentType = "application/problem+json";
+    public const string AcceptPatch = "application/merge-patch+json, application/json";
 
     public async Task InvokeAsync(HttpContext context)
     {
@@ -16,7 +17,7 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
         {
             await next(context);
             if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null, ContentType: null })
-                await WriteAsync(context, ForStatus(context.Response.StatusCode));
+                await AnswerAsync(context);
         }
         catch (Exception fault) when (context.RequestAborted.IsCancellationRequested && fault is OperationCanceledException or IOException)
         {
@@ -26,6 +27,30 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
         {
             await WriteAsync(context, AsRefusal(fault, context));
         }
+    }
+
+    /// <summary>Says in words what routing and bindings say by a status alone.</summary>
+    static Task AnswerAsync(HttpContext context)
+    {
+        var (request, response) = (context.Request, context.Response);
+        switch (response.StatusCode)
+        {
+            // Which methods there are is no secret (RFC 9110 §9.3.7).
+            case StatusCodes.Status405MethodNotAllowed when HttpMethods.IsOptions(request.Method):
+                response.Headers.Allow = $"{response.Headers.Allow}, OPTIONS";
+                response.StatusCode = StatusCodes.Status204NoContent;
+                return Task.CompletedTask;
+            // No request is ever echoed, wherever it goes: it may carry credentials (RFC 9110 §9.3.8).
+            case StatusCodes.Status404NotFound when HttpMethods.IsTrace(request.Method):
+                response.Headers.Allow = "GET, HEAD, OPTIONS";
+                response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+                break;
+            // RFC 5789 §3.1
+            case StatusCodes.Status415UnsupportedMediaType when HttpMethods.IsPatch(request.Method):
+                response.Headers["Accept-Patch"] = AcceptPatch;
+                break;
+        }
+        return WriteAsync(context, ForStatus(response.StatusCode));
     }
 
     /// <summary>The refusal that a fault means to the client; what is nobody's fault but ours is logged with its stack and told without.</summary>
@@ -109,7 +134,7 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
         404 => new Refusal(RefusalKind.NotFound, "There is nothing at this address."),
         405 => new Refusal(RefusalKind.MethodNotAllowed, "See the Allow header for the methods that this address takes."),
         413 => new Refusal(RefusalKind.TooLarge, "The body is larger than this address takes."),
-        415 => new Refusal(RefusalKind.UnsupportedMedia, "Send 'Content-Type: application/json'."),
+        415 => new Refusal(RefusalKind.UnsupportedMedia, "Send 'Content-Type: application/json'; a PATCH may also be 'application/merge-patch+json'."),
         431 => new Refusal(RefusalKind.HeadersTooLarge, "Send fewer or shorter headers."),
         < 500 => new Refusal(RefusalKind.Invalid with { Status = status }, "The request could not be understood."),
         _ => new Refusal(RefusalKind.Internal with { Status = status }, "The request could not be carried out."),

@@ -21,6 +21,7 @@ public sealed record RefusalKind(string Code, string Title, int Status)
     public static readonly RefusalKind VersionConflict = new("version-conflict", "Somebody else has changed this meanwhile", 409);
     public static readonly RefusalKind OffsetMismatch = new("offset-mismatch", "The upload continues at another offset", 409);
     public static readonly RefusalKind IdReused = new("id-reused", "This id was used for something else before", 409);
+    public static readonly RefusalKind IdempotencyInProgress = new("idempotency-key-in-progress", "The first request with this idempotency key is under way", 409);
     public static readonly RefusalKind Gone = new("gone", "No longer here", 410);
     public static readonly RefusalKind CursorExpired = new("cursor-expired", "The cursor is too old or from another epoch: list anew", 410);
     public static readonly RefusalKind PreconditionFailed = new("precondition-failed", "A condition of the request is not met", 412);
@@ -28,6 +29,7 @@ public sealed record RefusalKind(string Code, string Title, int Status)
     public static readonly RefusalKind UnsupportedMedia = new("unsupported-media-type", "This content type is not taken here", 415);
     public static readonly RefusalKind RangeNotSatisfiable = new("range-not-satisfiable", "The range lies outside the file", 416);
     public static readonly RefusalKind Unprocessable = new("unprocessable", "The request cannot be carried out", 422);
+    public static readonly RefusalKind IdempotencyKeyReused = new("idempotency-key-reused", "This idempotency key was used for another request", 422);
     public static readonly RefusalKind MissingChunks = new("missing-chunks", "Bytes of some chunks have to be sent first", 422);
     public static readonly RefusalKind Locked = new("locked", "Locked by somebody else", 423);
     public static readonly RefusalKind PreconditionRequired = new("precondition-required", "This change needs an If-Match header", 428);

@@ -51,24 +51,27 @@ sealed class Accounts(NpgsqlDataSource db, AuditLog log, Sessions sessions, Pass
         db.QueryAsync<string>("select name from groups where id = any(@ids) order by name_key", new { ids = principals.ToArray() }, ct);
 
     /// <summary>Changes an account. A new password, role or state ends its sessions everywhere.</summary>
-    public async Task<User> PatchAsync(Actor actor, string nameOrId, UserPatch patch, CancellationToken ct)
+    public async Task<User> PatchAsync(Actor actor, string nameOrId, UserPatch patch, Expectation expected, CancellationToken ct)
     {
         var role = patch.Role is null ? (AccountRole?)null : RequireRole(patch.Role);
         var before = await FindAsync(nameOrId, ct);
         if (patch.Password is not null)
             policy.Require(patch.Password, before.Name);
         var hash = patch.Password is null ? null : await hasher.HashAsync(patch.Password, ct);
-        var user = await db.InTransactionAsync(tx => UpdateAsync(tx, actor, before.Id, patch, role, hash, ct), ct);
+        var user = await db.InTransactionAsync(tx => UpdateAsync(tx, actor, before.Id, patch, role, hash, expected, ct), ct);
         callers.Forget();
         return user;
     }
+
+    /// <summary>Over all that an administrator can change; when somebody was last seen is nobody's change.</summary>
+    public static string ETag(User user) => EntityTags.Of(user.Id, user.Name, user.DisplayName, user.Role, user.Disabled);
 
     /// <summary>Sets a password at an administrator's word on the server, whatever the state of the account.</summary>
     public async Task<User> ResetPasswordAsync(Actor actor, string nameOrId, string password, CancellationToken ct)
     {
         var user = await FindAsync(nameOrId, ct);
         var hash = await hasher.HashAsync(password, ct);
-        return await db.InTransactionAsync(tx => UpdateAsync(tx, actor, user.Id, new UserPatch(), null, hash, ct), ct);
+        return await db.InTransactionAsync(tx => UpdateAsync(tx, actor, user.Id, new UserPatch(), null, hash, Expectation.None, ct), ct);
     }
 
     internal async Task<User> InsertAsync(NpgsqlConnection tx, Actor actor, string name, string hash, string? displayName, AccountRole role, CancellationToken ct)
@@ -96,14 +99,15 @@ sealed class Accounts(NpgsqlDataSource db, AuditLog log, Sessions sessions, Pass
         return row.ToUser();
     }
 
-    async Task<User> UpdateAsync(NpgsqlConnection tx, Actor actor, UserId id, UserPatch patch, AccountRole? role, string? hash, CancellationToken ct)
+    async Task<User> UpdateAsync(NpgsqlConnection tx, Actor actor, UserId id, UserPatch patch, AccountRole? role, string? hash, Expectation expected, CancellationToken ct)
     {
         var before = (await LockAsync(tx, id, ct)).ToUser();
+        expected.Require(ETag(before));
         var ends = hash is not null || (role is { } word && word.Word() != before.Role) || (patch.Disabled is { } disabled && disabled != before.Disabled);
         var after = (await tx.QuerySingleAsync<UserRow>(
             """
             update users set
-                display_name = coalesce(@displayName, display_name),
+                display_name = nullif(coalesce(@displayName, display_name), ''),
                 role = coalesce(@role, role),
                 password_hash = coalesce(@hash, password_hash),
                 disabled_at = case when @disabled is null then disabled_at when @disabled then coalesce(disabled_at, @now) end,

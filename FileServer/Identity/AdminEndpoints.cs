@@ -1,3 +1,4 @@
+using System.Text.Json;
 using FileServer.Audit;
 using FileServer.Http;
 using FileServer.Protocol.Contracts;
@@ -17,14 +18,15 @@ static class AdminEndpoints
         admin.MapGet("/users", ListUsers).WithSummary("The accounts, by name");
         admin.MapPost("/users", CreateUser).WithSummary("A new account");
         admin.MapGet("/users/{user}", GetUser).WithSummary("One account");
-        admin.MapPatch("/users/{user}", PatchUser).WithSummary("Another display name, role, state or password");
-        admin.MapDelete("/users/{user}", DisableUser).WithSummary("Disables an account; what it did stays its own");
+        admin.MapPatch("/users/{user}", PatchUser).WithSummary("Another display name, role, state or password (JSON merge patch)").HonoursConditions()
+            .Accepts<UserPatch>("application/merge-patch+json", "application/json");
+        admin.MapDelete("/users/{user}", DisableUser).WithSummary("Disables an account; what it did stays its own").HonoursConditions();
         admin.MapGet("/groups", ListGroups).WithSummary("The groups, by name");
         admin.MapPost("/groups", CreateGroup).WithSummary("A new group");
-        admin.MapGet("/groups/{group}", GetGroup).WithSummary("One group");
-        admin.MapDelete("/groups/{group}", DeleteGroup).WithSummary("Deletes a group and what was granted to it");
-        admin.MapPost("/groups/{group}/members", AddMember).WithSummary("Takes a user or a group into a group");
-        admin.MapDelete("/groups/{group}/members/{member}", RemoveMember).WithSummary("Takes a member out of a group");
+        admin.MapGet("/groups/{group}", GetGroup).WithSummary("One group").Produces<Group>();
+        admin.MapDelete("/groups/{group}", DeleteGroup).WithSummary("Deletes a group and what was granted to it").HonoursConditions();
+        admin.MapPost("/groups/{group}/members", AddMember).WithSummary("Takes a user or a group into a group").HonoursConditions();
+        admin.MapDelete("/groups/{group}/members/{member}", RemoveMember).WithSummary("Takes a member out of a group").HonoursConditions();
         admin.MapGet("/tokens", ListTokens).WithSummary("Everybody's or one user's personal access tokens");
         admin.MapDelete("/tokens/{id:guid}", RevokeToken).WithSummary("Ends a personal access token");
         admin.MapGet("/sessions", ListSessions).WithSummary("Everybody's or one user's sessions");
@@ -41,17 +43,33 @@ static class AdminEndpoints
     static async Task<Created<User>> CreateUser(HttpContext context, UserRequest body, Actor actor, Accounts accounts, CancellationToken ct)
     {
         var user = await accounts.CreateAsync(actor, body, ct);
+        context.Response.Headers.ETag = Accounts.ETag(user);
         return TypedResults.Created($"{context.Request.PathBase}/api/v1/admin/users/{user.Id}", user);
     }
 
-    static async Task<Ok<User>> GetUser(string user, Accounts accounts, CancellationToken ct) => TypedResults.Ok(await accounts.FindAsync(user, ct));
-
-    static async Task<Ok<User>> PatchUser(string user, UserPatch body, Actor actor, Accounts accounts, CancellationToken ct) =>
-        TypedResults.Ok(await accounts.PatchAsync(actor, user, body, ct));
-
-    static async Task<NoContent> DisableUser(string user, Actor actor, Accounts accounts, CancellationToken ct)
+    static Ok<User> Tagged(HttpContext context, User user)
     {
-        await accounts.PatchAsync(actor, user, new UserPatch(Disabled: true), ct);
+        context.Response.Headers.ETag = Accounts.ETag(user);
+        return TypedResults.Ok(user);
+    }
+
+    static async Task<Ok<User>> GetUser(HttpContext context, string user, Accounts accounts, CancellationToken ct) =>
+        Tagged(context, await accounts.FindAsync(user, ct));
+
+    // A merge patch tells "absent" from "null", which a record cannot (RFC 7396).
+    static async Task<Ok<User>> PatchUser(HttpContext context, string user, JsonElement patch, Expectation expected, Actor actor, Accounts accounts, CancellationToken ct)
+    {
+        if (patch.ValueKind != JsonValueKind.Object)
+            throw Refusal.Invalid("Send a JSON object with one or more of 'displayName', 'role', 'disabled', 'password'.");
+        var body = patch.Deserialize(WireJson.Default.UserPatch)!;
+        if (patch.TryGetProperty("displayName", out var name) && name.ValueKind == JsonValueKind.Null)
+            body = body with { DisplayName = "" };
+        return Tagged(context, await accounts.PatchAsync(actor, user, body, expected, ct));
+    }
+
+    static async Task<NoContent> DisableUser(string user, Expectation expected, Actor actor, Accounts accounts, CancellationToken ct)
+    {
+        await accounts.PatchAsync(actor, user, new UserPatch(Disabled: true), expected, ct);
         return TypedResults.NoContent();
     }
 
@@ -65,23 +83,32 @@ static class AdminEndpoints
     static async Task<Created<Group>> CreateGroup(HttpContext context, GroupRequest body, Actor actor, Groups groups, CancellationToken ct)
     {
         var group = await groups.CreateAsync(actor, body, ct);
+        context.Response.Headers.ETag = Groups.ETag(group);
         return TypedResults.Created($"{context.Request.PathBase}/api/v1/admin/groups/{group.Id}", group);
     }
 
-    static async Task<Ok<Group>> GetGroup(string group, Groups groups, CancellationToken ct) => TypedResults.Ok(await groups.FindAsync(group, ct));
-
-    static async Task<NoContent> DeleteGroup(string group, Actor actor, Groups groups, CancellationToken ct)
+    static async Task<IResult> GetGroup(HttpContext context, string group, Groups groups, CancellationToken ct)
     {
-        await groups.DeleteAsync(actor, group, ct);
+        var found = await groups.FindAsync(group, ct);
+        return EntityTags.Answer(context, Groups.ETag(found), found);
+    }
+
+    static async Task<NoContent> DeleteGroup(string group, Expectation expected, Actor actor, Groups groups, CancellationToken ct)
+    {
+        await groups.DeleteAsync(actor, group, expected, ct);
         return TypedResults.NoContent();
     }
 
-    static async Task<Ok<Group>> AddMember(string group, GroupMemberRequest body, Actor actor, Groups groups, CancellationToken ct) =>
-        TypedResults.Ok(await groups.AddMemberAsync(actor, group, body.Member, ct));
-
-    static async Task<NoContent> RemoveMember(string group, string member, Actor actor, Groups groups, CancellationToken ct)
+    static async Task<Ok<Group>> AddMember(HttpContext context, string group, GroupMemberRequest body, Expectation expected, Actor actor, Groups groups, CancellationToken ct)
     {
-        await groups.RemoveMemberAsync(actor, group, member, ct);
+        var after = await groups.AddMemberAsync(actor, group, body.Member, expected, ct);
+        context.Response.Headers.ETag = Groups.ETag(after);
+        return TypedResults.Ok(after);
+    }
+
+    static async Task<NoContent> RemoveMember(string group, string member, Expectation expected, Actor actor, Groups groups, CancellationToken ct)
+    {
+        await groups.RemoveMemberAsync(actor, group, member, expected, ct);
         return TypedResults.NoContent();
     }
 

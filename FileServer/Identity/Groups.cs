@@ -57,13 +57,14 @@ sealed class Groups(NpgsqlDataSource db, AuditLog log, Callers callers)
         return rows.ConvertAll(row => (row.NameKey, row.ToGroup()));
     }
 
-    public async Task DeleteAsync(Actor actor, string nameOrId, CancellationToken ct)
+    public async Task DeleteAsync(Actor actor, string nameOrId, Expectation expected, CancellationToken ct)
     {
         await db.InTransactionAsync(
             async tx =>
             {
                 await LockAsync(tx, ct);
                 var group = await RequireAsync(tx, nameOrId, ct);
+                await RequireAsync(tx, group.Id, expected, ct);
                 await tx.ExecuteAsync(
                     "with memberships as (delete from group_members where member_id = @id and is_group) delete from groups where id = @id", new { id = group.Id }, ct);
                 await log.AppendAsync(tx, new AuditRecord(actor, "group.delete", AuditOutcome.Done, Subject: group.Name, DetailJson: Detail.Of(("group", group.Id.ToString()))), ct);
@@ -72,12 +73,13 @@ sealed class Groups(NpgsqlDataSource db, AuditLog log, Callers callers)
         callers.Forget();
     }
 
-    public async Task<Group> AddMemberAsync(Actor actor, string nameOrId, string? member, CancellationToken ct)
+    public async Task<Group> AddMemberAsync(Actor actor, string nameOrId, string? member, Expectation expected, CancellationToken ct)
     {
         var group = await db.InTransactionAsync(
             async tx =>
             {
                 var row = await RequireAsync(tx, nameOrId, ct);
+                await RequireAsync(tx, row.Id, expected, ct);
                 await AddAsync(tx, actor, row, member, ct);
                 return await ReadAsync(tx, row.Id, ct);
             },
@@ -86,12 +88,13 @@ sealed class Groups(NpgsqlDataSource db, AuditLog log, Callers callers)
         return group;
     }
 
-    public async Task RemoveMemberAsync(Actor actor, string nameOrId, string member, CancellationToken ct)
+    public async Task RemoveMemberAsync(Actor actor, string nameOrId, string member, Expectation expected, CancellationToken ct)
     {
         await db.InTransactionAsync(
             async tx =>
             {
                 var group = await RequireAsync(tx, nameOrId, ct);
+                await RequireAsync(tx, group.Id, expected, ct);
                 var row = await MemberAsync(tx, member, ct);
                 var removed = await tx.ExecuteAsync(
                     "delete from group_members where group_id = @group and member_id = @id and is_group = @isGroup", new { group = group.Id, id = row.Id, isGroup = row.IsGroup }, ct);
@@ -149,6 +152,17 @@ sealed class Groups(NpgsqlDataSource db, AuditLog log, Callers callers)
             "select id, name from groups where id = @id or name_key = @key",
             new { id = Guid.TryParse(nameOrId, out var id) ? id : Guid.Empty, key = AccountNames.Key(AuditRecord.Canonical(nameOrId)!) },
             ct) ?? throw Refusal.NotFound("group");
+
+    public static string ETag(Group group) => EntityTags.Of([group.Id, group.Name, .. group.Members]);
+
+    /// <summary>Holds the group while its state is compared with what the request expects; conditional changes come one after the other.</summary>
+    static async Task RequireAsync(NpgsqlConnection tx, Guid id, Expectation expected, CancellationToken ct)
+    {
+        if (expected.IsNone)
+            return;
+        await tx.ExecuteAsync("select from groups where id = @id for update", new { id }, ct);
+        expected.Require(ETag(await ReadAsync(tx, id, ct)));
+    }
 
     static async Task<MemberRow> MemberAsync(NpgsqlConnection tx, string? member, CancellationToken ct)
     {

@@ -17,9 +17,9 @@ static class SessionEndpoints
         api.MapPost("/auth/logout", Logout).WithSummary("Ends the session").AllowAnonymousBecause("the refresh token in the body, or the access token, is the credential");
         api.MapGet("/me", GetMe).WithSummary("The account that the token stands for").Requires("a signed-in account: one's own").ForEverySignedIn();
         var own = api.MapGroup("").OnlyFor("member", "admin", "auditor").Requires("a signed-in account: one's own, not by a narrowed token");
-        own.MapPost("/me/password", ChangePassword).WithSummary("Another password; ends all sessions and starts one");
+        own.MapPost("/me/password", ChangePassword).WithSummary("Another password; ends all sessions and starts one").Without(RouteException.IdempotencyKey, RouteException.MinimalAnswer);
         own.MapGet("/tokens", ListTokens).WithSummary("One's personal access tokens");
-        own.MapPost("/tokens", CreateToken).WithSummary("A new personal access token, shown this once");
+        own.MapPost("/tokens", CreateToken).WithSummary("A new personal access token, shown this once").Without(RouteException.MinimalAnswer);
         own.MapDelete("/tokens/{id:guid}", RevokeToken).WithSummary("Ends a personal access token");
         own.MapGet("/sessions", ListSessions).WithSummary("One's sessions");
         own.MapDelete("/sessions/{id:guid}", EndSession).WithSummary("Ends a session");

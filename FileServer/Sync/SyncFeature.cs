@@ -24,10 +24,10 @@ static class SyncFeature
         var space = routes.MapGroup("/api/v1/spaces/{space}").WithTags("Sync");
         space.MapGet("/changes", GetChanges).WithSummary("What changed since a cursor, as far as the caller may list it").Requires("sight of the space, and list on each item").Produces<ChangePage>();
         space.MapGet("/events", GetEvents).WithSummary("Says when the space has a new revision (server-sent events)").Requires("sight of the space")
-            .Produces<RevisionEvent>(contentType: "text/event-stream");
-        space.MapPost("/chunks/missing", PostMissing).WithSummary("Which of these chunks the caller has to send").Requires("create or write somewhere in the space");
+            .Produces<RevisionEvent>(contentType: "text/event-stream").Without(RouteException.Head);
+        space.MapPost("/chunks/missing", PostMissing).WithSummary("Which of these chunks the caller has to send").Requires("create or write somewhere in the space").Without(RouteException.IdempotencyKey);
         space.MapPost("/contents", PostContents).WithSummary("Many versions in one stream of frames").Requires("read on each file")
-            .Produces<Stream>(contentType: "application/octet-stream");
+            .Produces<Stream>(contentType: "application/octet-stream").Without(RouteException.IdempotencyKey, RouteException.MinimalAnswer);
     }
 
     static async Task<IResult> GetChanges(

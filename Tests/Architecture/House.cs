@@ -6,7 +6,7 @@ static class House
     public static readonly string[][] Rows =
     [
         ["Portal", "WebDav"],
-        ["Uploads", "Sync", "Links", "Search", "Maintenance"],
+        ["Uploads", "Sync", "Links", "Search", "Maintenance", "Rest"],
         ["Files"],
         ["Access"],
         ["Identity"],

@@ -128,7 +128,7 @@ public sealed class SessionTests(TestDatabase database) : IClassFixture<TestData
             "role" => new UserPatch(Role: "auditor"),
             _ => new UserPatch(Password: "quite another password"),
         };
-        await node.Accounts.PatchAsync(Actor.System("test"), name, patch, Ct);
+        await node.Accounts.PatchAsync(Actor.System("test"), name, patch, FileServer.Http.Expectation.None, Ct);
         Assert.Equal("token-revoked", await Reception.RefusedAsync(() => node.CallAsync(tokens.AccessToken, Ct)));
         Assert.Equal("token-revoked", await RefusedAsync(tokens.RefreshToken));
     }
@@ -140,7 +140,7 @@ public sealed class SessionTests(TestDatabase database) : IClassFixture<TestData
         var caller = await node.CallAsync(tokens.AccessToken, Ct);
         var personal = await node.Tokens.CreateAsync(caller, new TokenRequest("script"), Ct);
         await node.CallAsync(personal.Token, Ct);
-        await node.Accounts.PatchAsync(Actor.System("test"), name, new UserPatch(Disabled: true), Ct);
+        await node.Accounts.PatchAsync(Actor.System("test"), name, new UserPatch(Disabled: true), FileServer.Http.Expectation.None, Ct);
         Assert.Equal("token-revoked", await Reception.RefusedAsync(() => node.CallAsync(personal.Token, Ct)));
         Assert.Equal("wrong-credentials", await Reception.RefusedAsync(() => node.LoginAsync(name, Ct)));
     }
@@ -169,7 +169,7 @@ public sealed class SessionTests(TestDatabase database) : IClassFixture<TestData
         await groups.CreateAsync(Actor.System("test"), new GroupRequest($"outer {name}", [$"group:inner {name}"]), Ct);
         var after = await node.CallAsync(tokens.AccessToken, Ct);
         Assert.Equal((1, 3), (before.Principals.Count, after.Principals.Count));
-        await groups.RemoveMemberAsync(Actor.System("test"), $"inner {name}", $"user:{name}", Ct);
+        await groups.RemoveMemberAsync(Actor.System("test"), $"inner {name}", $"user:{name}", FileServer.Http.Expectation.None, Ct);
         Assert.Single((await node.CallAsync(tokens.AccessToken, Ct)).Principals);
     }
 
