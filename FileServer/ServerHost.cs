@@ -12,6 +12,7 @@ using FileServer.Settings;
 using FileServer.Storage;
 using FileServer.Sync;
 using FileServer.Uploads;
+using FileServer.WebDav;
 using Microsoft.Extensions.Logging.Console;
 
 namespace FileServer;
@@ -94,6 +95,7 @@ sealed class ServerHost : IAsyncDisposable
         builder.Services.AddSync();
         builder.Services.AddUploads();
         builder.Services.AddRest();
+        builder.Services.AddWebDav();
         builder.Services.AddApiDescription();
     }
 
@@ -103,6 +105,7 @@ sealed class ServerHost : IAsyncDisposable
         app.UseCrossOrigin();
         app.UseHttp();
         app.UseUploads();
+        app.UseWebDav();
         app.UseRouting();
         app.UseIdentity();
         app.UseRest();
@@ -118,6 +121,7 @@ sealed class ServerHost : IAsyncDisposable
         app.MapFiles();
         app.MapSync();
         app.MapUploads();
+        app.MapWebDav();
         app.MapApiDescription();
     }
 

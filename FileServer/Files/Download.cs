@@ -24,7 +24,11 @@ sealed record DownloadRow(
     Digest? Sha256,
     DateTimeOffset CreatedAt,
     bool SharesSecond,
-    byte[] ChunkList);
+    byte[] ChunkList)
+{
+    /// <summary>The strong tag of these bytes, with its quotes. A door may write the content id in another way.</summary>
+    public string ETag { get; init; } = $"\"{ContentId}\"";
+}
 
 /// <summary>
 /// Answers GET and HEAD of a file's bytes (RFC 9110). What is sent is decided before the first byte: conditions, ranges,
@@ -41,7 +45,7 @@ sealed class Download(NpgsqlDataSource db, ContentReader reader, AuditWriter aud
     public async Task SendAsync(HttpContext context, Caller caller, SpaceId space, DownloadRow file, string subject, bool pinned, CancellationToken ct)
     {
         var lastModified = DateTimeOffset.FromUnixTimeSeconds(file.CreatedAt.ToUnixTimeSeconds());
-        var current = new Validators($"\"{file.ContentId}\"", lastModified, !file.SharesSecond);
+        var current = new Validators(file.ETag, lastModified, !file.SharesSecond);
         var response = context.Response;
         switch (Preconditions.Evaluate(context.Request, current))
         {

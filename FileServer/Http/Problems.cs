@@ -5,6 +5,9 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace FileServer.Http;
 
+/// <summary>Writes the body of a refused request, for a door that has its own form instead of problem documents. Set as a feature of the request.</summary>
+delegate Task RefusalWriter(HttpContext context, Refusal refusal);
+
 /// <summary>Turns refusals and faults into problem documents (RFC 9457), once for all REST endpoints.</summary>
 sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
 {
@@ -96,7 +99,6 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
         response.Headers.Remove("Repr-Digest");
         response.ContentLength = null;
         response.StatusCode = refusal.Kind.Status;
-        response.ContentType = ContentType;
         response.Headers.CacheControl = "no-store";
         if (allow.Count > 0)
             response.Headers.Allow = allow;
@@ -107,6 +109,12 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
         // A body that was not read to its end must not be taken for the next request.
         if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true } && context.Request.ContentLength is > 65536 or null && HttpMethods.IsPut(context.Request.Method))
             response.Headers.Connection = "close";
+        if (context.Features.Get<RefusalWriter>() is { } own)
+        {
+            await own(context, refusal);
+            return;
+        }
+        response.ContentType = ContentType;
         if (HttpMethods.IsHead(context.Request.Method))
             return;
         await response.WriteAsJsonAsync(Document(refusal, context), WireJson.Default.Problem, ContentType, CancellationToken.None);

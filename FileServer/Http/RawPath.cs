@@ -18,11 +18,18 @@ static class RawPath
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.AsSpan();
         if (target.IndexOf('?') is var query and >= 0)
             target = target[..query];
+        // A proxy's path prefix has been taken off before.
+        return Split(target, segmentsToSkip);
+    }
+
+    /// <summary>The same for a path that came in a header, as an address of this server.</summary>
+    /// <exception cref="Refusal">As for the path of a request.</exception>
+    public static (IReadOnlyList<string> Names, bool TrailingSlash) Split(ReadOnlySpan<char> target, int segmentsToSkip)
+    {
         if (!target.StartsWith("/"))
             throw Refusal.Invalid("Send the path in origin form, starting with '/'.");
         var names = new List<string>();
         var trailing = target.EndsWith("/");
-        // A proxy's path prefix has been taken off before.
         var skip = segmentsToSkip;
         foreach (var range in target[1..].Split('/'))
         {

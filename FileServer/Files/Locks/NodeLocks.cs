@@ -262,8 +262,18 @@ sealed class NodeLocks(NpgsqlDataSource db, AccessCheck access, SpaceTurns turns
             """;
         var args = new
         {
-            space = change.Space, made.Token, made.NodeId, made.UserId, made.Owner, made.Reason, made.Shared, made.Deep, origin = (short)made.Origin,
-            made.CreatedAt, made.RefreshedAt, made.ExpiresAt,
+            space = change.Space,
+            made.Token,
+            made.NodeId,
+            made.UserId,
+            made.Owner,
+            made.Reason,
+            made.Shared,
+            made.Deep,
+            origin = (short)made.Origin,
+            made.CreatedAt,
+            made.RefreshedAt,
+            made.ExpiresAt,
         };
         await change.Tx.ExecuteAsync(sql, args, ct);
         await RecordAsync(change, made, "lock.take", ct);
