@@ -22,6 +22,13 @@ sealed class Run(Cli cli, ParseResult parsed, Output output) : IDisposable
     /// <summary>The server, as whoever is signed in.</summary>
     public ApiClient Api => api ??= Connect(Settings.RequireUrl(), Settings.Tokens(Clock));
 
+    /// <summary>Forgets the settings and the connection, to use what is stored of them by now.</summary>
+    public void Reconnect()
+    {
+        api?.Dispose();
+        (api, settings) = (null, null);
+    }
+
     /// <summary>A connection to a server that is not (or not yet) the configured one.</summary>
     public ApiClient Connect(Uri url, ITokens tokens) => new(new ApiOptions { Server = url, TrustedRoots = Settings.TrustedRoots() }, tokens, Clock);
 

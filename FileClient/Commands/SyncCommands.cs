@@ -10,9 +10,10 @@ namespace FileClient.Commands;
 /// <summary><c>sync</c> and <c>verify</c>: a folder of this machine that is kept equal to one on the server.</summary>
 static class SyncCommands
 {
-    public static Command Build(Cli cli) => new Verb("sync", "Keeps a folder of this machine and one on the server equal, both ways.", Init(cli), RunOnce(cli), Status(cli));
+    public static Command Build(Cli cli) => new Verb("sync", "Keeps a folder of this machine and one on the server equal, both ways.",
+        Init(cli), RunOnce(cli), Status(cli), WatchCommands.Pause(cli), WatchCommands.Resume(cli), WatchCommands.Unlink(cli), WatchCommands.Service(cli));
 
-    static Argument<string> Folder() => new("DIR") { Description = "The linked folder." };
+    public static Argument<string> Folder() => new("DIR") { Description = "The linked folder." };
 
     static Verb Init(Cli cli)
     {
@@ -38,14 +39,19 @@ static class SyncCommands
         var dryRun = Run.DryRun();
         var maxDelete = new Option<string?>("--max-delete") { Description = "How many deletions may happen without confirmation: a number, or a share as 40%.", HelpName = "N|N%" };
         var confirm = new Option<string?>("--confirm-deletes") { Description = "Confirms exactly the deletions that an earlier run held back.", HelpName = "HASH" };
-        return new Verb("run", "Compares both sides and makes them equal. Exit 0: both are proven equal.", folder, dryRun, maxDelete, confirm)
+        var watch = new Option<bool>("--watch", "-w") { Description = "Goes on: what changes on either side is carried at once, until the program is told to stop." };
+        return new Verb("run", "Compares both sides and makes them equal. Exit 0: both are proven equal.", folder, watch, dryRun, maxDelete, confirm)
         {
-            Examples = ["fileshare sync run ~/Documents", "fileshare sync run ~/Documents --dry-run", "fileshare sync run ~/Documents --max-delete 50%"],
+            Examples = ["fileshare sync run ~/Documents", "fileshare sync run ~/Documents --watch", "fileshare sync run ~/Documents --dry-run", "fileshare sync run ~/Documents --max-delete 50%"],
         }.Does(cli, async (run, ct) =>
         {
             using var session = SyncSession.Open(run, run.Of(folder));
             var (deletes, share) = Limit(run.Of(maxDelete));
-            var sync = session.NewRun(new SyncOptions(run.Of(dryRun), deletes, share, run.Of(confirm)));
+            var options = new SyncOptions(run.Of(dryRun), deletes, share, run.Of(confirm));
+            if (run.Of(watch))
+                return await WatchCommands.WatchAsync(run, session, options, ct);
+            WatchCommands.RequireNoPause(session);
+            var sync = session.NewRun(options);
             var report = await sync.RunAsync(ct);
             SyncOutput.Tell(run.Output, report, run.Of(folder));
             return SyncOutput.ExitOf(report, sync.QuotaHit);
@@ -64,8 +70,14 @@ static class SyncCommands
     static Verb Status(Cli cli)
     {
         var folder = Folder();
-        return new Verb("status", "What a run would carry, and what is in the way.", folder) { Examples = ["fileshare sync status ~/Documents --json"] }.Does(cli, async (run, ct) =>
+        var wait = new Option<bool>("--wait") { Description = "Returns when all that was done up to now is synced; the exit code says how it went." };
+        return new Verb("status", "How a watched folder is doing; of one that nobody watches, what a run would carry, and what is in the way.", folder, wait)
         {
+            Examples = ["fileshare sync status ~/Documents", "fileshare sync status ~/Documents --wait", "fileshare sync status ~/Documents --json"],
+        }.Does(cli, async (run, ct) =>
+        {
+            if (await WatchCommands.StatusAsync(run, run.Of(folder), run.Of(wait), ct) is { } exit)
+                return exit;
             using var session = SyncSession.Open(run, run.Of(folder));
             var report = await session.NewRun(new SyncOptions(DryRun: true)).RunAsync(ct);
             SyncOutput.Status(run.Output, session, report);
@@ -78,7 +90,7 @@ static class SyncCommands
         var folder = Folder();
         return new Verb("verify", "Compares every byte of a linked folder with the server, by hash. Exit 9: they differ.", folder) { Examples = ["fileshare verify ~/Documents"] }.Does(cli, async (run, ct) =>
         {
-            using var session = SyncSession.Open(run, run.Of(folder));
+            using var session = SyncSession.OpenBeside(run, run.Of(folder));
             var report = await SyncVerify.RunAsync(session, ct);
             if (run.Output.Json)
                 run.Output.Value(report, SyncJson.Default.VerifyReport);
@@ -143,7 +155,7 @@ static class SyncOutput
     }
 
     // A name may hold what would move a terminal's cursor.
-    static string Plain(string text) => string.Concat(text.Select(static c => char.IsControl(c) ? '\uFFFD' : c));
+    public static string Plain(string text) => string.Concat(text.Select(static c => char.IsControl(c) ? '\uFFFD' : c));
 
     static string Summary(SyncReport report) =>
         $"up {report.Uploaded} ({report.BytesUp:N0} bytes), down {report.Downloaded} ({report.BytesDown:N0} bytes), moved {report.MovedLocally + report.MovedRemotely}, "
@@ -167,7 +179,7 @@ static class SyncOutput
         var link = session.Link;
         var status = new SyncStatus(
             session.Folder.FullPath, link.Server, link.SpaceName, link.Path, synced.Count(static entry => entry.Kind == NodeKind.File), synced.Count(static entry => entry.Kind == NodeKind.Folder),
-            up, report.Plan.Count - up, synced.Count(static entry => entry.Name.Contains("(conflicted copy ", StringComparison.Ordinal)), report.Problems, report.Brakes, report.InSync);
+            up, report.Plan.Count - up, synced.Count(static entry => entry.Name.Contains("(conflicted copy ", StringComparison.Ordinal)), report.Problems, report.Brakes, report.InSync, Sync.Watch.Pause.IsOn(session.Folder.FullPath));
         if (output.Json)
         {
             output.Value(status, SyncJson.Default.SyncStatus);
@@ -175,6 +187,7 @@ static class SyncOutput
         }
         output.Line($"{status.Folder} ⇄ {status.Space}:{status.Path} on {status.Server}");
         output.Line($"{status.Files} files, {status.Folders} folders synced; {status.PendingUp} to send, {status.PendingDown} to fetch, {status.Conflicts} conflict copies.");
+        output.Line(status.Paused ? $"Paused. To go on: fileshare sync resume {status.Folder}" : "Nobody watches it.");
         foreach (var problem in status.Problems)
             output.Line($"skipped: {Plain(problem.Path)}: {problem.Reason}");
         foreach (var brake in status.Brakes)

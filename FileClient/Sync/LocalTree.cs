@@ -32,11 +32,11 @@ sealed class LocalTree(SyncFolder folder, SyncState state, NodeId root, IReadOnl
 
     /// <summary>Scans the whole folder.</summary>
     public static Task<LocalView> ReadAsync(SyncFolder folder, SyncState state, NodeId root, CancellationToken ct) =>
-        ReadAsync(folder, state, root, () => new Scanner(folder), static (_, _) => { }, ct);
+        ReadAsync(folder, state, root, () => new Scanner(folder), static (_, _, _) => { }, ct);
 
     /// <summary>Scans the whole folder with a scanner that may leave out what is too young.</summary>
     /// <param name="hold">Names the known nodes that were not found and are to be held.</param>
-    public static async Task<LocalView> ReadAsync(SyncFolder folder, SyncState state, NodeId root, Func<Scanner> scanners, Action<LocalTree, NodeId[]> hold, CancellationToken ct)
+    public static async Task<LocalView> ReadAsync(SyncFolder folder, SyncState state, NodeId root, Func<Scanner> scanners, Action<LocalTree, NodeId[], ScanResult> hold, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -51,7 +51,7 @@ sealed class LocalTree(SyncFolder folder, SyncState state, NodeId root, IReadOnl
             var uncertain = vanished && Scanner.HasMoved(folder, scan);
             if (uncertain && attempt < MaxScans)
                 continue;
-            hold(local, ids);
+            hold(local, ids, scan);
             local.Build(scan, ids, racyFrom);
             return new LocalView(local.Tree, scan.Skipped, uncertain, local.fresh);
         }
@@ -71,7 +71,8 @@ sealed class LocalTree(SyncFolder folder, SyncState state, NodeId root, IReadOnl
         for (var i = 0; i < scan.Entries.Count; i++)
         {
             var entry = scan.Entries[i];
-            if (entry is not { Kind: NodeKind.File, Status: EntryStatus.Known })
+            // What is held back as it was before has its content already.
+            if (entry is not { Kind: NodeKind.File, Status: EntryStatus.Known, Content: null })
                 continue;
             if (byInode.TryGetValue((entry.Signature.Device, entry.Signature.Inode), out var known) && known is { Racy: false, Content: not null } && known.Signature == entry.Signature)
                 entry.Content = known.Content;

@@ -70,7 +70,11 @@ sealed record SyncBrake(string Rail, int Deletes, int Nodes, string Hash);
 
 /// <summary>What <c>sync status</c> says.</summary>
 sealed record SyncStatus(
-    string Folder, string Server, string Space, string Path, int Files, int Folders, int PendingUp, int PendingDown, int Conflicts, IReadOnlyList<SyncProblem> Problems, IReadOnlyList<SyncBrake> Brakes, bool InSync);
+    string Folder, string Server, string Space, string Path, int Files, int Folders, int PendingUp, int PendingDown, int Conflicts, IReadOnlyList<SyncProblem> Problems, IReadOnlyList<SyncBrake> Brakes, bool InSync, bool Paused = false)
+{
+    /// <summary>The client that watches the folder, as it sees itself; null: none does.</summary>
+    public Watch.WatchStatus? Watch { get; init; }
+}
 
 /// <summary>What <c>verify</c> found.</summary>
 sealed record VerifyReport(int Files, int Folders, long Bytes, IReadOnlyList<SyncProblem> Differences);
@@ -81,4 +85,6 @@ sealed record VerifyReport(int Files, int Folders, long Bytes, IReadOnlyList<Syn
 [JsonSerializable(typeof(SyncReport))]
 [JsonSerializable(typeof(SyncStatus))]
 [JsonSerializable(typeof(VerifyReport))]
+[JsonSerializable(typeof(Watch.WatchStatus))]
+[JsonSerializable(typeof(Watch.WatchLine))]
 sealed partial class SyncJson : JsonSerializerContext;

@@ -58,15 +58,15 @@ static class SyncSetup
 /// <summary>A linked folder, opened and locked, with its state and its server.</summary>
 sealed class SyncSession : IDisposable
 {
-    readonly TimeProvider clock;
+    readonly Run run;
 
-    SyncSession(SyncFolder folder, SyncState state, SyncLink link, ApiClient api, TimeProvider clock)
+    SyncSession(SyncFolder folder, SyncState state, SyncLink link, Run run)
     {
-        this.clock = clock;
+        this.run = run;
         Folder = folder;
         State = state;
         Link = link;
-        Api = api;
+        Api = Connect(run, link);
     }
 
     public SyncFolder Folder { get; }
@@ -75,18 +75,30 @@ sealed class SyncSession : IDisposable
 
     public SyncLink Link { get; }
 
-    public ApiClient Api { get; }
+    public ApiClient Api { get; private set; }
+
+    /// <summary>Connects anew, with what is stored of the sign-in by now.</summary>
+    public void Reconnect()
+    {
+        run.Reconnect();
+        Api = Connect(run, Link);
+    }
 
     /// <summary>Opens what <c>sync init</c> linked.</summary>
     /// <exception cref="Failure">Exit 10 if the folder is not the one that was linked.</exception>
-    public static SyncSession Open(Run run, string path)
+    public static SyncSession Open(Run run, string path) => Open(run, path, beside: false);
+
+    /// <summary>Opens it to look only; another process may be at work in it.</summary>
+    public static SyncSession OpenBeside(Run run, string path) => Open(run, path, beside: true);
+
+    static SyncSession Open(Run run, string path, bool beside)
     {
-        var folder = SyncFolder.Open(path, create: false);
+        var folder = SyncFolder.Open(path, create: false, beside);
         try
         {
             var link = AtomicFile.Read(folder.MarkerPath, SyncJson.Default.SyncLink)
                 ?? throw new Failure(ExitCode.Brake, $"{folder.FullPath} has lost the file that says what it is linked to. Nothing was touched.") { Hint = $"To link it again: fileshare sync init {path} SPACE" };
-            var state = SyncState.Open(folder.DatabasePath);
+            var state = SyncState.Open(folder.DatabasePath, beside);
             if (state.Meta("link") is { } known && known != link.Id.ToString())
             {
                 state.Dispose();
@@ -94,7 +106,7 @@ sealed class SyncSession : IDisposable
             }
             // A state that was lost begins anew: both sides are united, and nothing is deleted.
             state.SetMeta("link", link.Id.ToString());
-            return new SyncSession(folder, state, link, Connect(run, link), run.Clock);
+            return new SyncSession(folder, state, link, run);
         }
         catch
         {
@@ -112,7 +124,10 @@ sealed class SyncSession : IDisposable
         return run.Connect(settings.RequireUrl(), settings.Tokens(run.Clock));
     }
 
-    public SyncRun NewRun(SyncOptions options) => new(Api, Folder, State, Link, Device(), options, clock);
+    public SyncRun NewRun(SyncOptions options) => new(Api, Folder, State, Link, Device(), options, run.Clock);
+
+    /// <summary>A run that sees this device's side through another's eyes, and tells each thing that it does.</summary>
+    public SyncRun NewRun(SyncOptions options, ILocalSide side, Action<SyncDone> onDone) => new(Api, Folder, State, Link, Device(), options, run.Clock) { Side = side, OnDone = onDone };
 
     // "ann laptop": who and where, for conflict copies and the history.
     static string Device() => $"{Environment.UserName} {Environment.MachineName}";

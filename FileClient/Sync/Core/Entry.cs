@@ -102,4 +102,9 @@ sealed record Entry(NodeId Id, NodeId Parent, NodeKind Kind)
 sealed record TreeState(NodeId Root, IReadOnlyDictionary<NodeId, Entry> Nodes, Permits RootPermits = Permits.All)
 {
     public Entry? Find(NodeId id) => Nodes.GetValueOrDefault(id);
+
+    /// <summary>How many nodes the tree has, where <see cref="Nodes"/> is only the part of it in which anything differs.</summary>
+    public int? Whole { get; init; }
+
+    public int Count => Whole ?? Nodes.Count;
 }

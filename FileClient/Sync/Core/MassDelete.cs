@@ -12,12 +12,12 @@ static class MassDelete
         var there = merge.Items.Where(static item => item is { Alive: false, Held: false, L: null, R: not null, S: not null }).ToList();
         List<Brake> brakes = [];
         var holdLocal = Trips("mass-delete-local", here, emptied: false);
-        var holdRemote = Trips("mass-delete-remote", there, emptied: limits.StopAtEmptyRoot && local.Nodes.Count == 0 && TopLevel(synced) > 1);
+        var holdRemote = Trips("mass-delete-remote", there, emptied: limits.StopAtEmptyRoot && local.Count == 0 && TopLevel(synced) > 1);
         return (holdLocal, holdRemote, brakes);
 
         bool Trips(string rail, List<Item> deletes, bool emptied)
         {
-            var nodes = synced.Nodes.Count;
+            var nodes = synced.Count;
             if (deletes.Count == 0 || !(emptied || deletes.Count > limits.MaxDeletes || (nodes >= limits.ShareFrom && deletes.Count > nodes * limits.MaxShare)))
                 return false;
             var hash = HashOf(rail, deletes);

@@ -11,9 +11,16 @@ readonly record struct FolderEntry(string? Name, string Shown, Stat Stat, int Er
 /// <summary>Lists a folder and looks at each of its entries, relative to the open folder, so that nothing can be swapped on the way.</summary>
 static unsafe partial class FolderReader
 {
+    const byte TypeUnknown = 0, TypeFolder = 4;
+
     /// <summary>Calls back for each entry, in no order. Entries that vanish in between are left out.</summary>
     /// <returns>0, or why the folder could not be listed to its end.</returns>
-    public static int Read(SafeFileHandle folder, Action<FolderEntry> found)
+    public static int Read(SafeFileHandle folder, Action<FolderEntry> found) => Read(folder, (stream, descriptor) => ReadAll(stream, descriptor, found));
+
+    /// <summary>Calls back with the name of each entry and whether it is a folder, without a look at the entry where the file system tells that by itself.</summary>
+    public static int ReadNames(SafeFileHandle folder, Action<string, bool> found) => Read(folder, (stream, descriptor) => ReadNames(stream, descriptor, found));
+
+    static int Read(SafeFileHandle folder, Func<nint, int, int> read)
     {
         var held = false;
         folder.DangerousAddRef(ref held);
@@ -27,7 +34,7 @@ static unsafe partial class FolderReader
             Rewind(stream);
             try
             {
-                return ReadAll(stream, descriptor, found);
+                return read(stream, descriptor);
             }
             finally
             {
@@ -59,6 +66,22 @@ static unsafe partial class FolderReader
                 continue;
             var text = Utf8.Decode(bytes);
             found(new FolderEntry(text, text ?? Utf8.Show(bytes), stat.GetValueOrDefault(), error));
+        }
+    }
+
+    static int ReadNames(nint stream, int descriptor, Action<string, bool> found)
+    {
+        while (true)
+        {
+            Marshal.SetLastSystemError(0);
+            var entry = ReadStream(stream);
+            if (entry == null)
+                return Marshal.GetLastPInvokeError();
+            var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry + 19);
+            if (bytes is [(byte)'.'] or [(byte)'.', (byte)'.'] || Utf8.Decode(bytes) is not { } name)
+                continue;
+            var type = entry[18];
+            found(name, type == TypeFolder || (type == TypeUnknown && Stat.Of(descriptor, entry + 19, out _) is { IsFolder: true }));
         }
     }
 

@@ -8,9 +8,9 @@ namespace FileClient.Sync.Disk;
 /// <summary>A linked folder on this machine: its open root, its state folder, and the lock that keeps a second run out.</summary>
 sealed class SyncFolder : IDisposable
 {
-    readonly SafeFileHandle guard;
+    readonly SafeFileHandle? guard;
 
-    SyncFolder(string path, SafeFileHandle root, SafeFileHandle state, SafeFileHandle staging, SafeFileHandle guard)
+    SyncFolder(string path, SafeFileHandle root, SafeFileHandle state, SafeFileHandle staging, SafeFileHandle? guard)
     {
         FullPath = path;
         Root = root;
@@ -32,8 +32,9 @@ sealed class SyncFolder : IDisposable
     public string MarkerPath => Path.Combine(FullPath, IgnoreRules.StateFolder, "link.json");
 
     /// <summary>Opens a folder that is linked, or makes its state folder.</summary>
+    /// <param name="beside">Only to look, while another process may be at work.</param>
     /// <exception cref="Failure">It is not there, not linked (exit 10: its disk may not be mounted), or another run holds it.</exception>
-    public static SyncFolder Open(string path, bool create)
+    public static SyncFolder Open(string path, bool create, bool beside = false)
     {
         if (!OperatingSystem.IsLinux())
             throw new Failure(ExitCode.Failure, "Sync folders are supported on Linux only, so far.");
@@ -54,7 +55,7 @@ sealed class SyncFolder : IDisposable
                 };
             MakeFolder(state, "staging");
             MakeFolder(state, "trash");
-            var guard = Lock(state, full);
+            var guard = beside ? null : Lock(state, full);
             return new SyncFolder(full, root, state, Posix.OpenFolder(state, "staging", out error) ?? throw Broken("staging", error), guard);
         }
         catch
@@ -70,6 +71,11 @@ sealed class SyncFolder : IDisposable
         if (Posix.TryLock(file))
             return file;
         file.Dispose();
+        if (Watch.WatchStatus.Of(path) is { } watching)
+            throw new Failure(ExitCode.Temporary, $"{path} is kept in sync by a watching client (process {watching.Process}, {watching.State}), which does all there is to do.")
+            {
+                Hint = $"To wait until everything is synced: fileshare sync status {path} --wait",
+            };
         throw new Failure(ExitCode.Locked, $"Another sync of {path} is running.");
     }
 
@@ -88,6 +94,6 @@ sealed class SyncFolder : IDisposable
         Staging.Dispose();
         State.Dispose();
         Root.Dispose();
-        guard.Dispose();
+        guard?.Dispose();
     }
 }

@@ -16,12 +16,16 @@ sealed record Intent(string Id, string Kind, NodeId Node, string Source, string 
 /// </summary>
 sealed class SyncState : IDisposable
 {
+    const string ConflictMark = "(conflicted copy ";
+
     readonly StateDb db;
     readonly Dictionary<NodeId, Entry> synced = [], remote = [];
     readonly Dictionary<NodeId, KnownEntry> known = [];
     readonly HashSet<NodeId> touched = [], touchedLocal = [];
     readonly Dictionary<string, string> meta = [];
     readonly HashSet<string> touchedMeta = [];
+
+    bool beside;
 
     SyncState(StateDb db) => this.db = db;
 
@@ -31,12 +35,16 @@ sealed class SyncState : IDisposable
 
     public IReadOnlyDictionary<NodeId, KnownEntry> Known => known;
 
+    /// <summary>How many files and folders both sides agree on, and how many of these are conflict copies.</summary>
+    public (int Files, int Folders, int Conflicts) Counts { get; private set; }
+
     /// <summary>Gathers the nodes of which anything changed in one of the trees, for whoever follows them; null: nobody does.</summary>
     public HashSet<NodeId>? Stirred { get; set; }
 
-    public static SyncState Open(string path)
+    /// <param name="beside">Another process works on the folder: what it knows is read, and nothing is written.</param>
+    public static SyncState Open(string path, bool beside = false)
     {
-        var state = new SyncState(StateDb.Open(path));
+        var state = new SyncState(StateDb.Open(path)) { beside = beside };
         state.Load();
         return state;
     }
@@ -51,6 +59,7 @@ sealed class SyncState : IDisposable
             {
                 var entry = Rows.Entry(rows);
                 synced[entry.Id] = remote[entry.Id] = entry;
+                Count(entry, 1);
             }
         using (var rows = new Statement(db.Handle, $"select {Rows.EntryColumns} from remote"))
             while (rows.Read())
@@ -83,14 +92,18 @@ sealed class SyncState : IDisposable
 
     public void SetSynced(Entry entry)
     {
+        Count(synced.GetValueOrDefault(entry.Id), -1);
+        Count(entry, 1);
         synced[entry.Id] = entry;
         Touch(entry.Id);
     }
 
     public void ForgetSynced(NodeId id)
     {
-        if (synced.Remove(id))
-            Touch(id);
+        if (!synced.Remove(id, out var entry))
+            return;
+        Count(entry, -1);
+        Touch(id);
     }
 
     public void SetRemote(Entry entry)
@@ -123,6 +136,16 @@ sealed class SyncState : IDisposable
         }
     }
 
+    void Count(Entry? entry, int by)
+    {
+        if (entry is null)
+            return;
+        var (files, folders, conflicts) = Counts;
+        Counts = (
+            files + (entry.Kind == NodeKind.File ? by : 0), folders + (entry.Kind == NodeKind.Folder ? by : 0),
+            conflicts + (entry.Name.Contains(ConflictMark, StringComparison.Ordinal) ? by : 0));
+    }
+
     void Touch(NodeId id)
     {
         touched.Add(id);
@@ -137,12 +160,13 @@ sealed class SyncState : IDisposable
         Stirred?.UnionWith(touched);
         synced.Clear();
         remote.Clear();
+        Counts = default;
     }
 
     /// <summary>Writes all changes since the last call, or none of them.</summary>
     public void Save()
     {
-        if (touched.Count + touchedLocal.Count + touchedMeta.Count == 0)
+        if (beside || touched.Count + touchedLocal.Count + touchedMeta.Count == 0)
             return;
         db.Transact(() =>
         {
