@@ -10,9 +10,12 @@ using Npgsql;
 namespace FileServer.WebDav;
 
 /// <summary>A folder that is being listed, and its current page.</summary>
-sealed class DavListing(SpaceId space, NodeId folder, NodeAccess access, PropertyPlan plan)
+sealed class DavListing(SpaceRow space, NodeId folder, NodeAccess access, PropertyPlan plan)
 {
-    public SpaceId Space => space;
+    public SpaceId Space => space.Id;
+
+    /// <summary>Of the space, before anything of the folder was read.</summary>
+    public long Revision => space.Revision;
 
     public NodeId Folder => folder;
 
@@ -33,7 +36,7 @@ sealed class DavListing(SpaceId space, NodeId folder, NodeAccess access, Propert
 }
 
 /// <summary>Reads the members of a folder that the caller may list, page by page: one statement for the rows, and one each for properties and locks where there are any.</summary>
-sealed class DavChildren(NpgsqlDataSource db, AccessCheck access, NodeLocks locks, IOptions<WebDavOptions> options)
+sealed class DavChildren(NpgsqlDataSource db, AccessCheck access, NodeLocks locks, RecentListings recent, IOptions<WebDavOptions> options)
 {
     /// <summary>The first page, with the ephemeral files.</summary>
     public async Task FirstAsync(NpgsqlConnection connection, Caller caller, DavListing listing, CancellationToken ct)
@@ -56,8 +59,35 @@ sealed class DavChildren(NpgsqlDataSource db, AccessCheck access, NodeLocks lock
         await DescribeAsync(connection, listing, ct);
     }
 
-    /// <summary>Rows are read without Dapper: on a page of a thousand, boxing its ids and digests would be most of the work.</summary>
+    /// <summary>Adds the members that the caller may list; all the others leave no trace.</summary>
     async Task ReadAsync(NpgsqlConnection connection, Caller caller, DavListing listing, CancellationToken ct)
+    {
+        var first = listing.After!.Length == 0;
+        var members = first ? recent.Find(listing.Folder, listing.Revision) : null;
+        if (members is null)
+        {
+            members = await RowsAsync(connection, listing, ct);
+            if (first && listing.After is null)
+                recent.Remember(listing.Folder, members);
+        }
+        else
+            listing.After = null;
+        var scopes = members.Scopes.OfType<Guid>().ToHashSet();
+        if (scopes.Count == 0)
+        {
+            listing.Entries.AddRange(members.Entries);
+            return;
+        }
+        await LookAsync(connection, caller, listing, scopes, ct);
+        for (var i = 0; i < members.Entries.Count; i++)
+        {
+            if (members.Scopes[i] is not { } scope || listing.Sight[scope].HasFlag(Rights.List))
+                listing.Entries.Add(members.Entries[i]);
+        }
+    }
+
+    /// <summary>A page of rows, read without Dapper: on a page of a thousand, boxing its ids and digests would be most of the work.</summary>
+    async Task<Members> RowsAsync(NpgsqlConnection connection, DavListing listing, CancellationToken ct)
     {
         const string sql =
             """
@@ -67,28 +97,28 @@ sealed class DavChildren(NpgsqlDataSource db, AccessCheck access, NodeLocks lock
             order by n.name_key
             limit @count
             """;
-        var scopes = new List<Guid?>(options.Value.PageItems);
-        await using (var command = new NpgsqlCommand(sql, connection))
+        var (entries, scopes) = (new List<DavEntry>(), new List<Guid?>());
+        await using var command = new NpgsqlCommand(sql, connection);
+        command.Parameters.Add(new NpgsqlParameter<Guid>("space", listing.Space.Value));
+        command.Parameters.Add(new NpgsqlParameter<Guid>("folder", listing.Folder.Value));
+        command.Parameters.Add(new NpgsqlParameter<string>("after", listing.After!));
+        command.Parameters.Add(new NpgsqlParameter<int>("count", options.Value.PageItems + 1));
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var last = "";
+        listing.After = null;
+        while (await reader.ReadAsync(ct))
         {
-            command.Parameters.Add(new NpgsqlParameter<Guid>("space", listing.Space.Value));
-            command.Parameters.Add(new NpgsqlParameter<Guid>("folder", listing.Folder.Value));
-            command.Parameters.Add(new NpgsqlParameter<string>("after", listing.After!));
-            command.Parameters.Add(new NpgsqlParameter<int>("count", options.Value.PageItems));
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            var last = "";
-            while (await reader.ReadAsync(ct))
+            // One more than a page holds: there is another one.
+            if (entries.Count == options.Value.PageItems)
             {
-                listing.Entries.Add(Entry(reader));
-                scopes.Add(reader.IsDBNull(4) ? null : reader.GetGuid(4));
-                last = reader.GetString(2);
+                listing.After = last;
+                break;
             }
-            listing.After = scopes.Count < options.Value.PageItems ? null : last;
+            entries.Add(Entry(reader));
+            scopes.Add(reader.IsDBNull(4) ? null : reader.GetGuid(4));
+            last = reader.GetString(2);
         }
-        if (scopes.TrueForAll(scope => scope is null))
-            return;
-        await LookAsync(connection, caller, listing, scopes.OfType<Guid>(), ct);
-        var at = 0;
-        listing.Entries.RemoveAll(_ => scopes[at++] is { } scope && !listing.Sight[scope].HasFlag(Rights.List));
+        return new Members(listing.Revision, entries, scopes);
     }
 
     static DavEntry Entry(NpgsqlDataReader reader)

@@ -81,7 +81,7 @@ sealed class Propfind(
             top = await TopAsync(call, connection, resource, plan, ct);
             if (resource.IsCollection && depth == DavDepth.One)
             {
-                listing = new DavListing(resource.SpaceId, resource.Node!.Id, resource.Access!, plan);
+                listing = new DavListing(resource.Space, resource.Node!.Id, resource.Access!, plan);
                 await children.FirstAsync(connection, call.Caller, listing, ct);
             }
         }

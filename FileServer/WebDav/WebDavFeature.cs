@@ -13,6 +13,7 @@ static class WebDavFeature
         services.AddSingleton<EphemeralLocks>();
         services.AddSingleton<DavResources>();
         services.AddSingleton<DavGuard>();
+        services.AddSingleton<RecentListings>();
         services.AddSingleton<DavChildren>();
         services.AddSingleton<NextVersion>();
         services.AddSingleton<DavWrite>();

@@ -25,6 +25,10 @@ sealed class WebDavOptions
     [Range(1, 10_000)]
     public int PageItems { get; set; } = 1000;
 
+    /// <summary>Entries of listings that are remembered until something in their space changes; some 250 bytes each.</summary>
+    [Range(0, 10_000_000)]
+    public int RememberedEntries { get; set; } = 100_000;
+
     /// <summary>How long a lock holds when its client does not say for how long.</summary>
     [Range(10, 86_400)]
     public int LockSeconds { get; set; } = 1800;

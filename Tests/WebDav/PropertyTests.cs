@@ -217,4 +217,29 @@ public sealed class PropertyTests(World world) : IClassFixture<World>
         Assert.Equal(409, await bob.PutAsync("closed/a.txt", "x"));
         Assert.Equal(409, await bob.PutAsync("no/a.txt", "x"));
     }
+
+    [Fact]
+    public async Task A_listing_shows_each_change_at_once_by_whatever_door_it_came()
+    {
+        using var ann = await DavClient.OpenAsync(world, "manager");
+        await ann.StatusAsync("MKCOL", "folder");
+        using var bob = await ann.BesideAsync(world, "bob");
+        async Task IsAsync(params string[] names) => Assert.Equal(names, (await bob.ListAsync("folder")).Skip(1).Select(href => href.Split('/')[^1]));
+        await IsAsync();
+        await ann.PutAsync("folder/a.txt", "x");
+        await IsAsync("a.txt");
+        await IsAsync("a.txt");
+        using var put = await ann.Api.PutAsync($"{ann.Files}/folder/b.txt", new StringContent("x"), Cancelled);
+        await IsAsync("a.txt", "b.txt");
+        await ann.PutAsync("folder/._c", "x");
+        await IsAsync("a.txt", "b.txt", "._c");
+        await ann.StatusAsync("MOVE", "folder/a.txt", null, ("Destination", $"{ann.Root}/folder/d.txt"));
+        await IsAsync("b.txt", "d.txt", "._c");
+        await ann.StatusAsync("DELETE", "folder/b.txt");
+        await IsAsync("d.txt", "._c");
+        var folder = (await ann.NodeAsync("folder")).Id;
+        using var stop = await ann.Api.PutAsync($"/api/v1/spaces/{ann.Space.Id}/nodes/{folder}/inheritance", new StringContent("{\"inherit\":false}", Encoding.UTF8, "application/json"), Cancelled);
+        Assert.True(stop.IsSuccessStatusCode);
+        Assert.Equal(404, await bob.StatusAsync("PROPFIND", "folder", null, ("Depth", "1")));
+    }
 }
