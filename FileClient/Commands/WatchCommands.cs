@@ -58,7 +58,8 @@ static class WatchCommands
             output.Value(
                 new SyncStatus(
                     folder, link.Server, link.SpaceName, link.Path, watching.Files, watching.Folders, 0, 0, watching.Conflicts, watching.Problems, watching.Brakes,
-                    watching.State == WatchStates.Idle, watching.State == WatchStates.Paused) { Watch = watching },
+                    watching.State == WatchStates.Idle, watching.State == WatchStates.Paused)
+                { Watch = watching },
                 SyncJson.Default.SyncStatus);
             return;
         }
