@@ -37,8 +37,12 @@ sealed record PreparedOperation(int Index, Operation Op, string? Name, string? N
 }
 
 /// <summary>A changeset as it was asked for: its shape checked, its names made canonical, its contents computed. Touches no database.</summary>
-sealed record ChangesetRequest(Changeset Changeset, Origin Origin, IReadOnlyList<PreparedOperation> Operations, byte[] Digest)
+/// <param name="Touched">All that it can change or name, where it can share a transaction with others that touch none of it; null where it must go alone.</param>
+sealed record ChangesetRequest(Changeset Changeset, Origin Origin, IReadOnlyList<PreparedOperation> Operations, byte[] Digest, IReadOnlyCollection<object>? Touched)
 {
+    /// <summary>Operations of a changeset that may still go along with others.</summary>
+    const int MostShared = 16;
+
     /// <exception cref="Refusal">An operation lacks what its kind needs; all such operations are named.</exception>
     public static ChangesetRequest Read(Changeset changeset, Origin origin, IReadOnlyDictionary<NodeId, StoredContent>? contents, FilesOptions limits)
     {
@@ -54,7 +58,29 @@ sealed record ChangesetRequest(Changeset Changeset, Origin Origin, IReadOnlyList
         if (errors.Take(100).ToArray() is { Length: > 0 } found)
             throw Refusal.Invalid("The changeset is not complete; see 'errors'.", found);
         var operations = changeset.Operations.Select((op, index) => Prepare(op, index, contents)).ToArray();
-        return new ChangesetRequest(changeset, origin, operations, DigestOf(changeset, contents));
+        return new ChangesetRequest(changeset, origin, operations, DigestOf(changeset, contents), TouchedBy(changeset.Id, operations));
+    }
+
+    /// <summary>
+    /// Files that are put and folders that are made change no node but their own and need nothing of others but their folders,
+    /// which no other of the kind changes. What they bring along is theirs, so no proof of chunks is needed either.
+    /// </summary>
+    static HashSet<object>? TouchedBy(ChangesetId id, PreparedOperation[] operations)
+    {
+        if (operations.Length > MostShared)
+            return null;
+        var touched = new HashSet<object> { id };
+        foreach (var op in operations)
+        {
+            if (op.Op is not { Op: OperationKind.PutFile, Chunks: null } and not { Op: OperationKind.CreateFolder })
+                return null;
+            touched.Add(op.NodeId);
+            if (op.Upload is { } upload)
+                touched.Add(upload);
+            if (op is { Op.ParentId: { } parent, NameKey: { } key })
+                touched.Add((parent, key));
+        }
+        return touched;
     }
 
     static PreparedOperation Prepare(Operation op, int index, IReadOnlyDictionary<NodeId, StoredContent>? contents)

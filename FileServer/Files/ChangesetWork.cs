@@ -15,10 +15,21 @@ sealed record VersionRow(NodeId NodeId, int Number, long Size, Digest ContentId,
 sealed record NewVersion(int Index, VersionRow Row, Content? Content, string? Comment);
 
 /// <summary>What a changeset has loaded, decided and found in its way so far.</summary>
-/// <param name="Now">The time of the whole changeset, in the database's microseconds.</param>
-sealed record ChangesetWork(Caller Caller, SpaceRow Space, ChangesetRequest Request, TouchedTree Tree, DateTimeOffset Now)
+/// <param name="now">The time of the whole changeset, in the database's microseconds.</param>
+sealed class ChangesetWork(Caller caller, SpaceRow space, ChangesetRequest request, TouchedTree tree, DateTimeOffset now)
 {
     readonly Dictionary<int, Conflict> conflicts = [];
+
+    public Caller Caller => caller;
+
+    /// <summary>The space as the changeset finds it: behind those that are committed with it and before it.</summary>
+    public SpaceRow Space { get; set; } = space;
+
+    public ChangesetRequest Request => request;
+
+    public TouchedTree Tree => tree;
+
+    public DateTimeOffset Now => now;
 
     public required IReadOnlyDictionary<Guid, Rights> RightsByScope { get; init; }
 
@@ -79,3 +90,6 @@ static class ConflictCode
     public const string TooDeep = "too-deep";
     public const string Locked = "locked";
 }
+
+/// <summary>A changeset that is judged good, and the revision that it becomes.</summary>
+sealed record SettledWork(ChangesetWork Work, long Revision);

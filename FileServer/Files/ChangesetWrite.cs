@@ -1,26 +1,31 @@
+using FileServer.Access;
 using FileServer.Database;
+using FileServer.Protocol;
 using Npgsql;
 
 namespace FileServer.Files;
 
-/// <summary>Writes what a judged changeset leaves behind, each table by one statement.</summary>
+/// <summary>Writes what judged changesets leave behind, each table by one statement.</summary>
 static class ChangesetWrite
 {
-    public static async Task RunAsync(NpgsqlConnection tx, ChangesetWork work, long revision, CancellationToken ct)
+    /// <param name="space">As it is when all of them are done.</param>
+    public static async Task RunAsync(NpgsqlConnection tx, SpaceRow space, IReadOnlyList<SettledWork> settled, CancellationToken ct)
     {
-        var moves = ScopeMoves.Settle(work);
-        var changed = work.Tree.All.Where(node => node is { IsNew: false, Changed: true }).ToArray();
-        await KeepHistoryAsync(tx, work, changed, revision, ct);
-        await ParkNamesAsync(tx, work, changed, ct);
-        await UpdateNodesAsync(tx, work, changed, revision, ct);
-        await InsertNodesAsync(tx, work, work.Tree.All.Where(node => node.IsNew).ToArray(), revision, ct);
-        await InsertVersionsAsync(tx, work, revision, ct);
-        await moves.WriteAsync(tx, work, revision, ct);
-        await CloseAsync(tx, work, revision, ct);
+        var moves = settled.Select(one => ScopeMoves.Settle(one.Work)).ToArray();
+        var changed = settled.SelectMany(one => one.Work.Tree.All.Where(node => node is { IsNew: false, Changed: true }).Select(node => new WrittenNode(one, node))).ToArray();
+        var made = settled.SelectMany(one => one.Work.Tree.All.Where(node => node.IsNew).Select(node => new WrittenNode(one, node))).ToArray();
+        await KeepHistoryAsync(tx, space.Id, changed, ct);
+        await ParkNamesAsync(tx, space.Id, changed, made, ct);
+        await UpdateNodesAsync(tx, space.Id, changed, ct);
+        await InsertNodesAsync(tx, space.Id, made, ct);
+        await InsertVersionsAsync(tx, space.Id, settled, ct);
+        foreach (var (move, one) in moves.Zip(settled))
+            await move.WriteAsync(tx, one.Work, one.Revision, ct);
+        await CloseAsync(tx, space, settled, ct);
     }
 
     /// <summary>The state that ends with this revision. What is new has none.</summary>
-    static async Task KeepHistoryAsync(NpgsqlConnection tx, ChangesetWork work, TouchedNode[] changed, long revision, CancellationToken ct)
+    static async Task KeepHistoryAsync(NpgsqlConnection tx, SpaceId space, WrittenNode[] changed, CancellationToken ct)
     {
         if (changed.Length == 0)
             return;
@@ -29,35 +34,35 @@ static class ChangesetWrite
             insert into node_history (
                 space_id, node_id, from_revision, to_revision, from_at, to_at, changed_by, parent_id, name, name_key, kind, state, access_id, version,
                 size, content_id, modified_at, executable, target)
-            select n.space_id, n.id, n.changed_revision, @revision, n.changed_at, @now, n.changed_by, n.parent_id, n.name, n.name_key, n.kind, n.state,
+            select n.space_id, n.id, n.changed_revision, ended.revision, n.changed_at, @now, n.changed_by, n.parent_id, n.name, n.name_key, n.kind, n.state,
                 n.access_id, n.version, n.size, n.content_id, n.modified_at, n.executable, n.target
-            from nodes n
-            where n.space_id = @space and n.id = any(@ids)
+            from unnest(@ids, @revisions) as ended (id, revision)
+            join nodes n on n.space_id = @space and n.id = ended.id
             """;
-        await tx.ExecuteAsync(sql, new { space = work.Space.Id, revision, now = work.Now, ids = Ids(changed) }, ct);
+        await tx.ExecuteAsync(sql, new { space, now = changed[0].Of.Work.Now, ids = Ids(changed), revisions = Revisions(changed) }, ct);
     }
 
     /// <summary>
     /// The unique index looks at each row as it changes, so a swap would fail halfway. Those whose name another one takes
     /// first get a key that no name can have.
     /// </summary>
-    static async Task ParkNamesAsync(NpgsqlConnection tx, ChangesetWork work, TouchedNode[] changed, CancellationToken ct)
+    static async Task ParkNamesAsync(NpgsqlConnection tx, SpaceId space, WrittenNode[] changed, WrittenNode[] made, CancellationToken ct)
     {
-        var wanted = work.Tree.All
-            .Where(node => node.PlacedBy >= 0 && node.Now.State == NodeLife.Live)
+        var wanted = changed.Concat(made)
+            .Where(node => node.Node.PlacedBy >= 0 && node.Now.State == NodeLife.Live)
             .Select(node => (node.Now.ParentId, node.Now.NameKey))
             .ToHashSet();
         var parked = changed
-            .Where(node => node.Before!.State == NodeLife.Live && wanted.Contains((node.Before.ParentId, node.Before.NameKey)))
-            .Where(node => node.Now.State != NodeLife.Live || (node.Now.ParentId, node.Now.NameKey) != (node.Before!.ParentId, node.Before.NameKey))
+            .Where(node => node.Node.Before is { State: NodeLife.Live } before && wanted.Contains((before.ParentId, before.NameKey))
+                && (node.Now.State != NodeLife.Live || (node.Now.ParentId, node.Now.NameKey) != (before.ParentId, before.NameKey)))
             .ToArray();
         if (parked.Length == 0)
             return;
         await tx.ExecuteAsync(
-            "update nodes set name_key = chr(1) || id::text where space_id = @space and id = any(@ids)", new { space = work.Space.Id, ids = Ids(parked) }, ct);
+            "update nodes set name_key = chr(1) || id::text where space_id = @space and id = any(@ids)", new { space, ids = Ids(parked) }, ct);
     }
 
-    static async Task UpdateNodesAsync(NpgsqlConnection tx, ChangesetWork work, TouchedNode[] changed, long revision, CancellationToken ct)
+    static async Task UpdateNodesAsync(NpgsqlConnection tx, SpaceId space, WrittenNode[] changed, CancellationToken ct)
     {
         if (changed.Length == 0)
             return;
@@ -66,17 +71,17 @@ static class ChangesetWrite
             update nodes n
             set parent_id = u.parent_id, name = u.name, name_key = u.name_key, state = u.state, access_id = u.access_id, version = u.version, size = u.size,
                 content_id = u.content_id, sha256 = u.sha256, modified_at = u.modified_at, executable = u.executable,
-                changed_revision = @revision, changed_at = @now, changed_by = @user
-            from unnest(@ids, @parents, @names, @keys, @states, @accessIds, @versions, @sizes, @contentIds, @sha256s, @modified, @executables)
-                as u (id, parent_id, name, name_key, state, access_id, version, size, content_id, sha256, modified_at, executable)
+                changed_revision = u.revision, changed_at = @now, changed_by = u.changed_by
+            from unnest(@ids, @parents, @names, @keys, @states, @accessIds, @versions, @sizes, @contentIds, @sha256s, @modified, @executables, @revisions, @users)
+                as u (id, parent_id, name, name_key, state, access_id, version, size, content_id, sha256, modified_at, executable, revision, changed_by)
             where n.space_id = @space and n.id = u.id
             """;
         var args = new
         {
-            space = work.Space.Id,
-            revision,
-            now = work.Now,
-            user = work.Caller.UserId,
+            space,
+            now = changed[0].Of.Work.Now,
+            revisions = Revisions(changed),
+            users = Array.ConvertAll(changed, node => node.Of.Work.Caller.UserId.Value),
             ids = Ids(changed),
             parents = Column(changed, row => row.ParentId?.Value),
             names = Column(changed, row => row.Name),
@@ -93,7 +98,7 @@ static class ChangesetWrite
         await tx.ExecuteAsync(sql, args, ct);
     }
 
-    static async Task InsertNodesAsync(NpgsqlConnection tx, ChangesetWork work, TouchedNode[] made, long revision, CancellationToken ct)
+    static async Task InsertNodesAsync(NpgsqlConnection tx, SpaceId space, WrittenNode[] made, CancellationToken ct)
     {
         if (made.Length == 0)
             return;
@@ -101,17 +106,17 @@ static class ChangesetWrite
             """
             insert into nodes (
                 space_id, id, parent_id, name, name_key, kind, state, access_id, version, size, content_id, sha256, modified_at, executable, target,
-                conflict_of, changed_revision, changed_at, changed_by)
-            select @space, u.*, @revision, @now, @user
+                conflict_of, changed_revision, changed_by, changed_at)
+            select @space, u.*, @now
             from unnest(@ids, @parents, @names, @keys, @kinds, @states, @accessIds, @versions, @sizes, @contentIds, @sha256s, @modified, @executables, @targets,
-                @conflictsOf) as u
+                @conflictsOf, @revisions, @users) as u
             """;
         var args = new
         {
-            space = work.Space.Id,
-            revision,
-            now = work.Now,
-            user = work.Caller.UserId,
+            space,
+            now = made[0].Of.Work.Now,
+            revisions = Revisions(made),
+            users = Array.ConvertAll(made, node => node.Of.Work.Caller.UserId.Value),
             ids = Ids(made),
             parents = Column(made, row => row.ParentId!.Value.Value),
             names = Column(made, row => row.Name),
@@ -131,58 +136,62 @@ static class ChangesetWrite
         await tx.ExecuteAsync(sql, args, ct);
     }
 
-    static async Task InsertVersionsAsync(NpgsqlConnection tx, ChangesetWork work, long revision, CancellationToken ct)
+    static async Task InsertVersionsAsync(NpgsqlConnection tx, SpaceId space, IReadOnlyList<SettledWork> settled, CancellationToken ct)
     {
-        if (work.NewVersions.Count == 0)
+        var rows = settled.SelectMany(one => one.Work.NewVersions.Select(version => (Of: one, version.Row, version.Content, version.Comment))).ToArray();
+        if (rows.Length == 0)
             return;
-        var segments = work.NewVersions.SelectMany(version => version.Content?.Segments ?? []).DistinctBy(segment => segment.Id).OrderBy(segment => segment.Id).ToArray();
-        if (segments.Length > 0)
-        {
-            const string insert =
-                """
-                insert into segments (space_id, id, entries)
-                select @space, u.* from unnest(@ids, @entries) as u
-                on conflict do nothing
-                """;
-            var columns = new
-            {
-                space = work.Space.Id,
-                ids = segments.Select(segment => segment.Id.ToArray()).ToArray(),
-                entries = segments.Select(segment => segment.Entries.ToArray()).ToArray(),
-            };
-            await tx.ExecuteAsync(insert, columns, ct);
-        }
+        await InsertSegmentsAsync(tx, space, rows.SelectMany(version => version.Content?.Segments ?? []), ct);
         const string sql =
             """
             insert into versions (
-                space_id, node_id, number, size, content_id, sha256, chunk_list, modified_at, executable, comment, created_at, created_by, device, origin, revision)
-            select @space, u.*, @now, @user, @device, @origin, @revision
-            from unnest(@nodes, @numbers, @sizes, @contentIds, @sha256s, @chunkLists, @modified, @executables, @comments) as u
+                space_id, node_id, number, size, content_id, sha256, chunk_list, modified_at, executable, comment, revision, created_by, device, origin, created_at)
+            select @space, u.*, @now
+            from unnest(@nodes, @numbers, @sizes, @contentIds, @sha256s, @chunkLists, @modified, @executables, @comments, @revisions, @users, @devices, @origins) as u
             """;
-        var rows = work.NewVersions;
         var args = new
         {
-            space = work.Space.Id,
-            revision,
-            now = work.Now,
-            user = work.Caller.UserId,
-            device = work.Request.Changeset.Device,
-            origin = (short)work.Request.Origin,
-            nodes = rows.Select(version => version.Row.NodeId.Value).ToArray(),
-            numbers = rows.Select(version => version.Row.Number).ToArray(),
-            sizes = rows.Select(version => version.Row.Size).ToArray(),
-            contentIds = rows.Select(version => version.Row.ContentId.ToArray()).ToArray(),
-            sha256s = rows.Select(version => version.Row.Sha256?.ToArray()).ToArray(),
-            chunkLists = rows.Select(version => version.Row.ChunkList).ToArray(),
-            modified = rows.Select(version => version.Row.ModifiedAt).ToArray(),
-            executables = rows.Select(version => version.Row.Executable).ToArray(),
-            comments = rows.Select(version => version.Comment).ToArray(),
+            space,
+            now = settled[0].Work.Now,
+            nodes = Array.ConvertAll(rows, version => version.Row.NodeId.Value),
+            numbers = Array.ConvertAll(rows, version => version.Row.Number),
+            sizes = Array.ConvertAll(rows, version => version.Row.Size),
+            contentIds = Array.ConvertAll(rows, version => version.Row.ContentId.ToArray()),
+            sha256s = Array.ConvertAll(rows, version => version.Row.Sha256?.ToArray()),
+            chunkLists = Array.ConvertAll(rows, version => version.Row.ChunkList),
+            modified = Array.ConvertAll(rows, version => version.Row.ModifiedAt),
+            executables = Array.ConvertAll(rows, version => version.Row.Executable),
+            comments = Array.ConvertAll(rows, version => version.Comment),
+            revisions = Array.ConvertAll(rows, version => version.Of.Revision),
+            users = Array.ConvertAll(rows, version => version.Of.Work.Caller.UserId.Value),
+            devices = Array.ConvertAll(rows, version => version.Of.Work.Request.Changeset.Device),
+            origins = Array.ConvertAll(rows, version => (short)version.Of.Work.Request.Origin),
         };
         await tx.ExecuteAsync(sql, args, ct);
     }
 
-    /// <summary>The revision itself: the changeset's row, the space's counter and its used bytes, the uploads that are versions now.</summary>
-    static async Task CloseAsync(NpgsqlConnection tx, ChangesetWork work, long revision, CancellationToken ct)
+    static async Task InsertSegmentsAsync(NpgsqlConnection tx, SpaceId space, IEnumerable<Segment> named, CancellationToken ct)
+    {
+        var segments = named.DistinctBy(segment => segment.Id).OrderBy(segment => segment.Id).ToArray();
+        if (segments.Length == 0)
+            return;
+        const string sql =
+            """
+            insert into segments (space_id, id, entries)
+            select @space, u.* from unnest(@ids, @entries) as u
+            on conflict do nothing
+            """;
+        var columns = new
+        {
+            space,
+            ids = Array.ConvertAll(segments, segment => segment.Id.ToArray()),
+            entries = Array.ConvertAll(segments, segment => segment.Entries.ToArray()),
+        };
+        await tx.ExecuteAsync(sql, columns, ct);
+    }
+
+    /// <summary>The revisions themselves: the changesets' rows, the space's counter and its used bytes, the uploads that are versions now.</summary>
+    static async Task CloseAsync(NpgsqlConnection tx, SpaceRow space, IReadOnlyList<SettledWork> settled, CancellationToken ct)
     {
         const string sql =
             """
@@ -191,27 +200,39 @@ static class ChangesetWrite
             ), finished as (
                 update uploads set state = 2 where id = any(@uploads)
             )
-            insert into changesets (space_id, revision, id, created_at, created_by, session_id, device, origin, request)
-            values (@space, @revision, @id, @now, @user, @session, @device, @origin, @request)
+            insert into changesets (space_id, revision, id, created_by, session_id, device, origin, request, created_at)
+            select @space, u.*, @now
+            from unnest(@revisions, @ids, @users, @sessions, @devices, @origins, @requests) as u
             """;
+        var works = settled.Select(one => one.Work).ToArray();
         var args = new
         {
-            space = work.Space.Id,
-            revision,
-            bytes = work.NewVersions.Sum(version => version.Row.Size),
-            uploads = work.Uploads.Keys.ToArray(),
-            id = work.Request.Changeset.Id,
-            now = work.Now,
-            user = work.Caller.UserId,
-            session = work.Caller.SessionId,
-            device = work.Request.Changeset.Device,
-            origin = (short)work.Request.Origin,
-            request = work.Request.Digest,
+            space = space.Id,
+            revision = space.Revision,
+            bytes = works.Sum(work => work.NewVersions.Sum(version => version.Row.Size)),
+            // Each changeset has those uploads of its caller that it names.
+            uploads = works.SelectMany(work => work.Request.Operations).Select(op => op.Upload).OfType<Guid>().ToArray(),
+            now = works[0].Now,
+            revisions = settled.Select(one => one.Revision).ToArray(),
+            ids = Array.ConvertAll(works, work => work.Request.Changeset.Id.Value),
+            users = Array.ConvertAll(works, work => work.Caller.UserId.Value),
+            sessions = Array.ConvertAll(works, work => work.Caller.SessionId),
+            devices = Array.ConvertAll(works, work => work.Request.Changeset.Device),
+            origins = Array.ConvertAll(works, work => (short)work.Request.Origin),
+            requests = Array.ConvertAll(works, work => work.Request.Digest),
         };
         await tx.ExecuteAsync(sql, args, ct);
     }
 
-    static Guid[] Ids(TouchedNode[] nodes) => Array.ConvertAll(nodes, node => node.Id.Value);
+    static Guid[] Ids(WrittenNode[] nodes) => Array.ConvertAll(nodes, node => node.Node.Id.Value);
 
-    static T[] Column<T>(TouchedNode[] nodes, Func<NodeRow, T> value) => Array.ConvertAll(nodes, node => value(node.Now));
+    static long[] Revisions(WrittenNode[] nodes) => Array.ConvertAll(nodes, node => node.Of.Revision);
+
+    static T[] Column<T>(WrittenNode[] nodes, Func<NodeRow, T> value) => Array.ConvertAll(nodes, node => value(node.Now));
+
+    /// <summary>A node that is new or changed, and the changeset that made it so.</summary>
+    readonly record struct WrittenNode(SettledWork Of, TouchedNode Node)
+    {
+        public NodeRow Now => Node.Now;
+    }
 }

@@ -8,7 +8,7 @@ static class ConflictMeaning
 {
     /// <summary>Runs a changeset behind a request about one node.</summary>
     /// <param name="conditional">The request carried a condition, so that a change in between means that it is not met.</param>
-    public static async Task<ChangesetResult> OneAsync(Task<ChangesetResult> commit, bool conditional)
+    public static async Task<T> OneAsync<T>(Task<T> commit, bool conditional)
     {
         try
         {

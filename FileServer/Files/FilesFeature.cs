@@ -9,6 +9,7 @@ static class FilesFeature
     public static void AddFiles(this IServiceCollection services)
     {
         services.AddOptions<FilesOptions>().BindConfiguration("Files").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<CommitQueue>();
         services.AddSingleton<Commit>();
         services.AddSingleton<PathLookup>();
         services.AddSingleton<WholeBody>();

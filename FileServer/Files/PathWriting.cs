@@ -60,9 +60,9 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
             var contents = new Dictionary<NodeId, StoredContent> { [file] = stored };
             try
             {
-                var result = await ConflictMeaning.OneAsync(
-                    commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations, LockTokens: LockTokens.Of(context.Request)), Origin.Rest, contents, ct), conditional);
-                return await AnswerAsync(context, caller, space.Id, result.Results[^1], made: place.Taken is null, ct);
+                var committed = await ConflictMeaning.OneAsync(
+                    commit.CommitAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations, LockTokens: LockTokens.Of(context.Request)), Origin.Rest, contents, ct), conditional);
+                return await AnswerAsync(context, caller, space.Id, committed.Result.Results[^1], committed, made: place.Taken is null, ct);
             }
             catch (Refusal raced) when (raced.Kind == RefusalKind.NameTaken && attempt < MaxAttempts)
             {
@@ -83,13 +83,13 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         {
             if (!parents || taken.Kind != NodeKind.Folder)
                 throw Refusal.NameTaken($"The name '{taken.Name}' is taken in this folder.");
-            return await AnswerAsync(context, caller, space.Id, new OperationResult(taken.Id, 0, null), made: false, ct);
+            return await AnswerAsync(context, caller, space.Id, new OperationResult(taken.Id, 0, null), null, made: false, ct);
         }
         var operations = Folders(place, out var parent);
         operations.Add(new Operation { Op = OperationKind.CreateFolder, NodeId = NodeId.New(), ParentId = parent, Name = names[^1], ModifiedAt = ModifiedAt(context.Request) });
-        var result = await ConflictMeaning.OneAsync(
-            commit.RunAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations, LockTokens: LockTokens.Of(context.Request)), Origin.Rest, null, ct), conditional: false);
-        return await AnswerAsync(context, caller, space.Id, result.Results[^1], made: true, ct);
+        var committed = await ConflictMeaning.OneAsync(
+            commit.CommitAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations, LockTokens: LockTokens.Of(context.Request)), Origin.Rest, null, ct), conditional: false);
+        return await AnswerAsync(context, caller, space.Id, committed.Result.Results[^1], committed, made: true, ct);
     }
 
     async Task<IResult> DeleteAsync(HttpContext context, Caller caller, string spaceName, CancellationToken ct)
@@ -176,7 +176,7 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
     /// <summary>A file's is its content's; what has no content is told apart by the revision of its last change.</summary>
     public static string ETag(NodeRow row) => row.ContentId is { } content ? $"\"{content}\"" : $"\"r{row.ChangedRevision}\"";
 
-    async Task<IResult> AnswerAsync(HttpContext context, Caller caller, SpaceId space, OperationResult result, bool made, CancellationToken ct)
+    async Task<IResult> AnswerAsync(HttpContext context, Caller caller, SpaceId space, OperationResult result, Committed? committed, bool made, CancellationToken ct)
     {
         var node = $"{context.Request.PathBase}/api/v1/spaces/{space}/nodes/{result.NodeId}";
         if (result.ContentId is { } content)
@@ -184,11 +184,16 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
             context.Response.Headers.ETag = $"\"{content}\"";
             context.Response.Headers.ContentLocation = $"{node}/content?version={result.Version}";
         }
+        // Who may only put something in does not learn under which name it stands.
+        object view = committed?.Work is null ? await ViewAsync(caller, space, result, ct) : (object?)committed.Find(result.NodeId) ?? result;
+        return made ? Results.Created(node, view) : Results.Ok(view);
+    }
+
+    async Task<object> ViewAsync(Caller caller, SpaceId space, OperationResult result, CancellationToken ct)
+    {
         await using var connection = await db.OpenConnectionAsync(ct);
         var held = await access.OnNodeAsync(connection, caller, space, result.NodeId, ct);
-        // Who may only put something in does not learn under which name it stands.
-        object view = held?.Allows(Rights.List) is true ? (await NodeWriting.RowAsync(connection, space, result.NodeId, ct)).ToNode(held.Rights) : result;
-        return made ? Results.Created(node, view) : Results.Ok(view);
+        return held?.Allows(Rights.List) is true ? (await NodeWriting.RowAsync(connection, space, result.NodeId, ct)).ToNode(held.Rights) : result;
     }
 
     /// <summary>The time that the author's file system gave the file: <c>X-Modified-At</c> or <c>?modifiedAt=</c>, RFC 3339.</summary>

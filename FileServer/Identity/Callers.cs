@@ -20,6 +20,7 @@ sealed class Callers(NpgsqlDataSource db, IOptions<IdentityOptions> options, Tim
     const int MaxRemembered = 10_000;
 
     readonly TimeSpan trust = TimeSpan.FromSeconds(options.Value.SessionCacheSeconds);
+    readonly ConcurrentDictionary<string, Verified> verified = new(StringComparer.Ordinal);
     volatile ConcurrentDictionary<string, Remembered> standings = new(StringComparer.Ordinal);
 
     /// <summary>The caller of this request.</summary>
@@ -49,16 +50,30 @@ sealed class Callers(NpgsqlDataSource db, IOptions<IdentityOptions> options, Tim
 
     async Task<Caller> FindBySessionAsync(HttpContext context, CancellationToken ct)
     {
-        var signed = await context.AuthenticateAsync(AccessTokens.Scheme);
-        if (signed.Failure is SecurityTokenExpiredException)
-            throw new Refusal(RefusalKind.TokenExpired, "The access token has expired. Get the next one at /api/v1/auth/refresh.");
-        if (!signed.Succeeded || AccessTokens.Read(signed.Principal) is not { } claims)
-            throw Refusal.NotSignedIn("The access token is not valid. Sign in again.");
+        var claims = await ReadAsync(context);
         var standing = await RememberAsync(claims.Session.ToString(), () => ReadSessionAsync(claims.Session, ct));
         if (standing is null || standing.UserId != claims.User || standing.Stamp != claims.Stamp)
             throw Revoked();
         RequireStanding(standing);
         return ToCaller(standing, AuthKind.Session, null, context);
+    }
+
+    /// <summary>What the token says. A signature that was good stays good, so a token is verified once and then remembered until it expires.</summary>
+    async Task<AccessClaims> ReadAsync(HttpContext context)
+    {
+        var token = Bearer.In(context)!;
+        if (verified.TryGetValue(token, out var known) && known.Until > clock.GetUtcNow())
+            return known.Claims;
+        var signed = await context.AuthenticateAsync(AccessTokens.Scheme);
+        if (signed.Failure is SecurityTokenExpiredException)
+            throw new Refusal(RefusalKind.TokenExpired, "The access token has expired. Get the next one at /api/v1/auth/refresh.");
+        if (!signed.Succeeded || AccessTokens.Read(signed.Principal) is not { } claims)
+            throw Refusal.NotSignedIn("The access token is not valid. Sign in again.");
+        if (verified.Count >= MaxRemembered)
+            verified.Clear();
+        if (signed.Properties.ExpiresUtc is { } expires)
+            verified[token] = new Verified(claims, expires);
+        return claims;
     }
 
     void RequireStanding(Standing standing)
@@ -142,6 +157,8 @@ sealed class Callers(NpgsqlDataSource db, IOptions<IdentityOptions> options, Tim
             await db.ExecuteAsync("update personal_tokens set last_used_at = @now where id = @id", new { id = standing.CredentialId, now }, ct);
         return standing;
     }
+
+    readonly record struct Verified(AccessClaims Claims, DateTimeOffset Until);
 
     readonly record struct Remembered(Standing Standing, DateTimeOffset Until);
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using FileServer.Database;
 using FileServer.Http;
 using FileServer.Protocol;
 using FileServer.Protocol.Contracts;
@@ -27,6 +28,8 @@ sealed class ContentStore(
 
     const int DiskBlock = 4096;
 
+    readonly Gather<Lookup, Dictionary<Digest, IndexedChunk>> lookups = new(asks => FindAsync(db, index, asks), atMost: 64);
+
     public PackFiles Files => files;
 
     public StorageOptions Options => options.Value;
@@ -46,7 +49,7 @@ sealed class ContentStore(
             pieces.TryAdd(hash, piece);
             rest = rest[piece.Length..];
         }
-        var known = await index.FindAsync(db, space, pieces.Keys, ct);
+        var known = await lookups.AskAsync(new Lookup(space, pieces.Keys), ct);
         var fresh = await AppendAsync(space, [.. pieces.Where(piece => !known.ContainsKey(piece.Key)).Select(piece => new FreshChunk(piece.Key, piece.Value))]);
         var sha256 = chunks.Count == 1 ? chunks[0].Hash : Digest.Of(content.Span);
         return new StoredContent(ContentId.Of(content.Length, chunks), content.Length, sha256, chunks, fresh);
@@ -159,6 +162,15 @@ sealed class ContentStore(
         }
     }
 
+    /// <summary>What small contents that came at the same time have in common is one question for each space.</summary>
+    static async Task<IReadOnlyList<Dictionary<Digest, IndexedChunk>>> FindAsync(NpgsqlDataSource db, ChunkIndex index, IReadOnlyList<Lookup> asks)
+    {
+        var known = new Dictionary<SpaceId, Dictionary<Digest, IndexedChunk>>();
+        foreach (var space in asks.GroupBy(ask => ask.Space))
+            known[space.Key] = await index.FindAsync(db, space.Key, space.SelectMany(ask => ask.Chunks).ToHashSet(), CancellationToken.None);
+        return [.. asks.Select(ask => known[ask.Space])];
+    }
+
     async Task<Dictionary<Digest, ChunkPlace>> AppendAsync(SpaceId space, List<FreshChunk> chunks)
     {
         if (chunks.Count == 0)
@@ -166,4 +178,6 @@ sealed class ContentStore(
         var places = await openPacks.AppendAsync(space, chunks);
         return chunks.Zip(places).ToDictionary(pair => pair.First.Hash, pair => pair.Second);
     }
+
+    sealed record Lookup(SpaceId Space, IReadOnlyCollection<Digest> Chunks);
 }

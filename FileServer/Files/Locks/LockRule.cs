@@ -13,22 +13,28 @@ namespace FileServer.Files.Locks;
 sealed class LockRule
 {
     readonly ChangesetWork work;
+    readonly bool any;
     readonly IReadOnlySet<Guid> tokens;
     readonly ILookup<NodeId, LockRow> on;
     readonly ILookup<NodeId, BelowRow> below;
     readonly HashSet<Guid> ended = [];
 
-    LockRule(ChangesetWork work, IReadOnlyList<LockRow> on, IReadOnlyList<BelowRow> below)
+    LockRule(ChangesetWork work, ILookup<NodeId, LockRow> on, ILookup<NodeId, BelowRow> below)
     {
         this.work = work;
-        this.on = on.ToLookup(held => held.NodeId);
-        this.below = below.ToLookup(held => held.Top);
+        this.on = on;
+        this.below = below;
+        any = on.Count + below.Count > 0;
         tokens = LockTokens.Of(work.Request.Changeset);
     }
 
-    /// <summary>Notes a conflict for each operation that a lock forbids.</summary>
-    public static async Task<LockRule> JudgeAsync(NpgsqlConnection tx, ChangesetWork work, CancellationToken ct)
+    public ChangesetWork Work => work;
+
+    /// <summary>Reads what is locked of all that these changesets, which are carried out in memory already, touch.</summary>
+    public static async Task<IReadOnlyList<LockRule>> ReadAsync(NpgsqlConnection tx, IReadOnlyList<ChangesetWork> works, CancellationToken ct)
     {
+        if (works.Count == 0)
+            return [];
         const string sql =
             $"""
             with recursive up (token, top) as (
@@ -50,21 +56,18 @@ sealed class LockRule
             left join users u on u.id = l.user_id
             where r.top is distinct from l.node_id
             """;
+        var touched = works.SelectMany(work => work.Tree.All).ToArray();
         var args = new
         {
-            space = work.Space.Id,
-            now = work.Now,
-            ids = work.Tree.All.Select(node => node.Id.Value).ToArray(),
-            tops = work.Tree.All.Where(node => node.Before?.Kind == NodeKind.Folder && IsPlaced(node)).Select(node => node.Id.Value).ToArray(),
+            space = works[0].Space.Id,
+            now = works[0].Now,
+            ids = touched.Select(node => node.Id.Value).Distinct().ToArray(),
+            tops = touched.Where(node => node.Before?.Kind == NodeKind.Folder && IsPlaced(node)).Select(node => node.Id.Value).ToArray(),
         };
         var rows = await tx.QueryAsync<FoundRow>(sql, args, ct);
-        var rule = new LockRule(
-            work,
-            [.. rows.Where(row => row.Top is null).Select(row => row.Lock)],
-            [.. rows.Where(row => row.Top is not null).Select(row => new BelowRow(row.Top!.Value, row.Lock))]);
-        if (rows.Count > 0)
-            rule.Judge();
-        return rule;
+        var on = rows.Where(row => row.Top is null).Select(row => row.Lock).ToLookup(held => held.NodeId);
+        var below = rows.Where(row => row.Top is not null).Select(row => new BelowRow(row.Top!.Value, row.Lock)).ToLookup(held => held.Top);
+        return [.. works.Select(work => new LockRule(work, on, below))];
     }
 
     /// <summary>Locks die with their node; those of WebDAV, which hold an address, also when it moves (RFC 4918 §9.9). A check-out stays with its node.</summary>
@@ -74,8 +77,11 @@ sealed class LockRule
             await tx.ExecuteAsync("delete from node_locks where space_id = @space and token = any(@tokens)", new { space = work.Space.Id, tokens = ended.ToArray() }, ct);
     }
 
-    void Judge()
+    /// <summary>Notes a conflict for each operation that a lock forbids.</summary>
+    public void Judge()
     {
+        if (!any)
+            return;
         foreach (var op in work.Request.Operations)
         {
             if (work.Failed(op) || work.Tree.Find(op.NodeId) is not { Changed: true } node)
