@@ -1,6 +1,5 @@
 using FileServer.Access;
 using FileServer.Database;
-using FileServer.Identity;
 using FileServer.Protocol;
 using FileServer.Protocol.Contracts;
 using FileServer.Storage;

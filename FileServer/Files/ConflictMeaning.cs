@@ -1,5 +1,4 @@
 using FileServer.Http;
-using FileServer.Protocol.Contracts;
 
 namespace FileServer.Files;
 
