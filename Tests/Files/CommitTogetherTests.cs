@@ -1,9 +1,7 @@
 using FileServer.Access;
 using FileServer.Database;
-using FileServer.Files;
 using FileServer.Http;
 using FileServer.Protocol;
-using FileServer.Protocol.Contracts;
 using Tests.Support;
 
 namespace Tests.Files;
