@@ -1,4 +1,3 @@
-using FileServer.Access;
 using FileServer.Database;
 using FileServer.Http;
 using FileServer.Protocol;
