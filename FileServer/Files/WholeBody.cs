@@ -1,16 +1,11 @@
 using FileServer.Http;
 using FileServer.Protocol;
 using FileServer.Storage;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Options;
 
 namespace FileServer.Files;
 
-/// <summary>
-/// Takes the body of a request in as a whole file. Kestrel's own rate is an average since the body began: it would cut off
-/// who pauses and keep who is gone; here a body ends when nothing comes for too long.
-/// </summary>
+/// <summary>Takes the body of a request in as a whole file.</summary>
 sealed class WholeBody(ContentWriters writers, TimeProvider clock, IOptions<FilesOptions> options)
 {
     /// <summary>Refuses what would be refused after all bytes came, before any is read.</summary>
@@ -30,10 +25,6 @@ sealed class WholeBody(ContentWriters writers, TimeProvider clock, IOptions<File
     /// <exception cref="Refusal">Too many bytes came, none came for too long, or they are not those that the digest is of.</exception>
     public async Task<StoredContent> StoreAsync(HttpContext context, SpaceId space, CancellationToken ct)
     {
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = null;
-        if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
-            rate.MinDataRate = null;
         var expected = ContentDigests.Sha256(context.Request.Headers);
         await using var writer = writers.Start(space, PackId.New());
         try
@@ -52,31 +43,19 @@ sealed class WholeBody(ContentWriters writers, TimeProvider clock, IOptions<File
 
     async Task ReceiveAsync(HttpContext context, ContentWriter writer, CancellationToken ct)
     {
-        using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(ct, idle.Token);
-        var reader = context.Request.BodyReader;
-        try
+        using var body = new PatientReader(context, TimeSpan.FromSeconds(options.Value.BodyIdleSeconds), clock);
+        while (true)
         {
-            while (true)
-            {
-                var reading = reader.ReadAsync(linked.Token);
-                if (!reading.IsCompletedSuccessfully)
-                    idle.CancelAfter(TimeSpan.FromSeconds(options.Value.BodyIdleSeconds));
-                var result = await reading;
-                idle.CancelAfter(Timeout.InfiniteTimeSpan);
-                if (writer.Length + result.Buffer.Length > options.Value.MaxFileBytes)
-                    throw Refusal.TooLarge($"A file has at most {options.Value.MaxFileBytes} bytes.", options.Value.MaxFileBytes);
-                foreach (var segment in result.Buffer)
-                    await writer.WriteAsync(segment, ct);
-                reader.AdvanceTo(result.Buffer.End);
-                if (result.IsCompleted)
-                    return;
-            }
-        }
-        catch (OperationCanceledException silent) when (idle.IsCancellationRequested && !ct.IsCancellationRequested)
-        {
-            throw new Refusal(
-                new RefusalKind("request-timeout", "The request came too slowly", 408), "No bytes came for too long; nothing was kept. Send the request again.", silent);
+            var result = await body.ReadAsync(ct);
+            if (result.IsCanceled)
+                throw PatientReader.TooSlow();
+            if (writer.Length + result.Buffer.Length > options.Value.MaxFileBytes)
+                throw Refusal.TooLarge($"A file has at most {options.Value.MaxFileBytes} bytes.", options.Value.MaxFileBytes);
+            foreach (var segment in result.Buffer)
+                await writer.WriteAsync(segment, ct);
+            body.AdvanceTo(result.Buffer.End);
+            if (result.IsCompleted)
+                return;
         }
     }
 }

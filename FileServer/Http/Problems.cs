@@ -70,7 +70,7 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
             case BadHttpRequestException { StatusCode: 413 }:
                 return new Refusal(RefusalKind.TooLarge, "The body is larger than this address takes.", fault);
             case BadHttpRequestException { StatusCode: 408 }:
-                return new Refusal(new RefusalKind("request-timeout", "The request came too slowly", 408), "No bytes came for too long. Send the request again.", fault);
+                return new Refusal(RefusalKind.RequestTimeout, "No bytes came for too long. Send the request again.", fault);
             case BadHttpRequestException bad:
                 return new Refusal(RefusalKind.Invalid, bad.Message, fault);
             // Not there, too busy, or a lock that somebody held for too long: nobody's request is wrong.

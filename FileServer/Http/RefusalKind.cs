@@ -16,6 +16,7 @@ public sealed record RefusalKind(string Code, string Title, int Status)
     public static readonly RefusalKind NotFound = new("not-found", "Not found", 404);
     public static readonly RefusalKind MethodNotAllowed = new("method-not-allowed", "This address does not take this method", 405);
     public static readonly RefusalKind NotAcceptable = new("not-acceptable", "None of the accepted formats can be given", 406);
+    public static readonly RefusalKind RequestTimeout = new("request-timeout", "The request came too slowly", 408);
     public static readonly RefusalKind Conflict = new("conflict", "The change conflicts with the current state", 409);
     public static readonly RefusalKind NameTaken = new("name-taken", "The name is taken", 409);
     public static readonly RefusalKind VersionConflict = new("version-conflict", "Somebody else has changed this meanwhile", 409);

@@ -65,6 +65,9 @@ sealed class AppendUpload(
     async Task<(UploadRow Row, string? Location)?> ReceiveAsync(
         HttpContext context, Caller caller, UploadRow row, long room, UploadTurn turn, UploadChecksum? checksum)
     {
+        // Somebody newer has been told the offset already: it must stay as it is.
+        if (turn.Interrupted.IsCancellationRequested)
+            throw Overtaken(context);
         var start = row;
         (row, var sink) = await OpenAsync(row, turn);
         BodyEnd end;
@@ -100,8 +103,13 @@ sealed class AppendUpload(
             context.Abort();
             return null;
         }
+        throw Overtaken(context);
+    }
+
+    static Refusal Overtaken(HttpContext context)
+    {
         context.Response.Headers.Connection = "close";
-        throw new Refusal(RefusalKind.Locked, "A newer request took this upload over. Ask for its offset.") { RetryAfterSeconds = 1 };
+        return new Refusal(RefusalKind.Locked, "A newer request took this upload over. Ask for its offset.") { RetryAfterSeconds = 1 };
     }
 
     async Task<(UploadRow Row, UploadSink Sink)> OpenAsync(UploadRow row, UploadTurn turn)

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 namespace FileServer.Uploads;
 
 /// <summary>
-/// One request at a time for each upload, and the files of uploads that stay open between their requests. A newcomer takes over: the request that
-/// holds the upload, perhaps for a client that is long gone, is asked to let go.
+/// One request at a time for each upload, and the files of uploads that stay open between their requests. Whoever holds an upload, perhaps for a client
+/// that is long gone, is asked to let go as soon as somebody else wants it, or somebody newer has had it.
 /// </summary>
 sealed class LiveUploads(IOptions<UploadsOptions> options, TimeProvider clock) : IAsyncDisposable
 {
@@ -16,10 +16,10 @@ sealed class LiveUploads(IOptions<UploadsOptions> options, TimeProvider clock) :
     /// <exception cref="Refusal">The holder did not let go in time.</exception>
     public async Task<UploadTurn> TakeAsync(Guid id, CancellationToken ct)
     {
-        var upload = Enter(id);
-        upload.Interrupt();
+        var (upload, ticket) = Enter(id);
         if (await WaitAsync(upload, ct))
-            return new UploadTurn(this, upload);
+            return new UploadTurn(this, upload, ticket);
+        upload.GiveUp();
         Leave(upload);
         throw new Refusal(RefusalKind.Locked, "Another request works on this upload. Try again in a moment.") { RetryAfterSeconds = 1 };
     }
@@ -66,14 +66,14 @@ sealed class LiveUploads(IOptions<UploadsOptions> options, TimeProvider clock) :
             await upload.CloseAsync();
     }
 
-    LiveUpload Enter(Guid id)
+    (LiveUpload Upload, long Ticket) Enter(Guid id)
     {
         lock (gate)
         {
             if (!uploads.TryGetValue(id, out var upload))
                 uploads.Add(id, upload = new LiveUpload(id));
             upload.Users++;
-            return upload;
+            return (upload, upload.Enter());
         }
     }
 
@@ -85,6 +85,7 @@ sealed class LiveUploads(IOptions<UploadsOptions> options, TimeProvider clock) :
         }
         catch
         {
+            upload.GiveUp();
             Leave(upload);
             throw;
         }
@@ -105,7 +106,10 @@ sealed class LiveUploads(IOptions<UploadsOptions> options, TimeProvider clock) :
 /// <summary>An upload that some request works on, or whose files are open.</summary>
 sealed class LiveUpload(Guid id)
 {
+    readonly Lock gate = new();
     CancellationTokenSource? holder;
+    long newest;
+    int waiting;
 
     public Guid Id => id;
 
@@ -118,17 +122,46 @@ sealed class LiveUpload(Guid id)
 
     public UploadSink? Sink { get; set; }
 
-    public void Interrupt() => Volatile.Read(ref holder)?.Cancel();
+    /// <summary>A newcomer: whoever holds the upload is asked to let go.</summary>
+    /// <returns>Its place in the order of coming.</returns>
+    public long Enter()
+    {
+        CancellationTokenSource? before;
+        long ticket;
+        lock (gate)
+        {
+            (before, ticket) = (holder, ++newest);
+            waiting++;
+        }
+        before?.Cancel();
+        return ticket;
+    }
 
-    public CancellationToken Hold()
+    /// <summary>A request that has waited in vain.</summary>
+    public void GiveUp()
+    {
+        lock (gate)
+            waiting--;
+    }
+
+    /// <summary>Interrupted from the start when others wait, too, or somebody newer has come while this request waited.</summary>
+    public CancellationToken Hold(long ticket)
     {
         // Never disposed: it owns no timer, and a newcomer may be about to cancel it.
         var source = new CancellationTokenSource();
-        Volatile.Write(ref holder, source);
+        bool late;
+        lock (gate)
+            (holder, late) = (source, --waiting > 0 || ticket < newest);
+        if (late)
+            source.Cancel();
         return source.Token;
     }
 
-    public void LetGo() => Volatile.Write(ref holder, null);
+    public void LetGo()
+    {
+        lock (gate)
+            holder = null;
+    }
 
     public async Task CloseAsync()
     {
@@ -139,10 +172,10 @@ sealed class LiveUpload(Guid id)
 }
 
 /// <summary>A request's hold on an upload; ends when it is disposed.</summary>
-sealed class UploadTurn(LiveUploads owner, LiveUpload upload) : IAsyncDisposable
+sealed class UploadTurn(LiveUploads owner, LiveUpload upload, long ticket) : IAsyncDisposable
 {
     /// <summary>A newer request wants the upload.</summary>
-    public CancellationToken Interrupted { get; } = upload.Hold();
+    public CancellationToken Interrupted { get; } = upload.Hold(ticket);
 
     public UploadSink? Sink
     {

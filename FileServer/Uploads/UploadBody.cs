@@ -1,5 +1,4 @@
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using FileServer.Http;
 using Microsoft.Extensions.Options;
 
 namespace FileServer.Uploads;
@@ -19,10 +18,7 @@ enum BodyEnd
     TooLong,
 }
 
-/// <summary>
-/// Receives the body of a request. Kestrel's own limits do not fit here: its rate is an average since the body began, so that a dead connection could
-/// hold an upload for hours.
-/// </summary>
+/// <summary>Receives the body of a request.</summary>
 sealed class UploadBody(IOptions<UploadsOptions> options, TimeProvider clock)
 {
     /// <summary>Feeds the body to the sink.</summary>
@@ -31,23 +27,16 @@ sealed class UploadBody(IOptions<UploadsOptions> options, TimeProvider clock)
     public async Task<BodyEnd> ReceiveAsync(
         HttpContext context, UploadSink sink, long room, UploadChecksum? checksum, Func<long, Task>? recordAsync, CancellationToken interrupted)
     {
-        LiftLimits(context);
-        using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, interrupted, idle.Token);
-        var reader = context.Request.BodyReader;
+        using var body = new PatientReader(context, TimeSpan.FromSeconds(options.Value.IdleSeconds), clock, interrupted);
         long unsynced = 0;
         try
         {
             while (true)
             {
-                var reading = reader.ReadAsync(linked.Token);
-                if (!reading.IsCompletedSuccessfully)
-                    idle.CancelAfter(TimeSpan.FromSeconds(options.Value.IdleSeconds));
-                var result = await reading;
-                idle.CancelAfter(Timeout.InfiniteTimeSpan);
+                var result = await body.ReadAsync(context.RequestAborted);
                 if (result.Buffer.Length > room)
                 {
-                    reader.AdvanceTo(result.Buffer.Start);
+                    body.AdvanceTo(result.Buffer.Start);
                     return BodyEnd.TooLong;
                 }
                 foreach (var segment in result.Buffer)
@@ -57,31 +46,21 @@ sealed class UploadBody(IOptions<UploadsOptions> options, TimeProvider clock)
                 }
                 room -= result.Buffer.Length;
                 unsynced += result.Buffer.Length;
-                reader.AdvanceTo(result.Buffer.End);
+                body.AdvanceTo(result.Buffer.End);
                 if (result.IsCompleted)
                     return BodyEnd.Whole;
+                if (result.IsCanceled)
+                    return body.IsSilent ? BodyEnd.Cut : BodyEnd.Interrupted;
                 if (unsynced < options.Value.SyncBytes || checksum is not null || recordAsync is null)
                     continue;
                 await recordAsync(await sink.SyncAsync(CancellationToken.None));
                 unsynced = 0;
             }
         }
-        catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
-        {
-            return BodyEnd.Interrupted;
-        }
-        // Kestrel tells of a client that vanished in the middle of a body by the second or the third of these.
+        // Kestrel tells of a client that vanished in the middle of a body in each of these ways.
         catch (Exception gone) when (gone is OperationCanceledException or BadHttpRequestException or IOException)
         {
             return BodyEnd.Cut;
         }
-    }
-
-    static void LiftLimits(HttpContext context)
-    {
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = null;
-        if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
-            rate.MinDataRate = null;
     }
 }

@@ -3,8 +3,6 @@ using FileServer.Access;
 using FileServer.Audit;
 using FileServer.Files;
 using FileServer.Http;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -88,38 +86,26 @@ sealed class DavPut(
     /// <summary>The whole body, left where it is; null when it is longer than an ephemeral file may be.</summary>
     async Task<byte[]?> PeekAsync(HttpContext context, CancellationToken ct)
     {
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = null;
-        if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
-            rate.MinDataRate = null;
-        using var idle = new CancellationTokenSource(TimeSpan.FromSeconds(files.Value.BodyIdleSeconds), clock);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(ct, idle.Token);
-        var reader = context.Request.BodyReader;
-        try
+        using var body = new PatientReader(context, TimeSpan.FromSeconds(files.Value.BodyIdleSeconds), clock);
+        while (true)
         {
-            while (true)
+            var read = await body.ReadAsync(ct);
+            if (read.IsCanceled)
+                throw PatientReader.TooSlow();
+            var (start, end) = (read.Buffer.Start, read.Buffer.End);
+            if (read.Buffer.Length > options.Value.MaxEphemeralBytes)
             {
-                var read = await reader.ReadAsync(linked.Token);
-                var (start, end) = (read.Buffer.Start, read.Buffer.End);
-                if (read.Buffer.Length > options.Value.MaxEphemeralBytes)
-                {
-                    reader.AdvanceTo(start);
-                    return null;
-                }
-                if (read.IsCompleted)
-                {
-                    var content = read.Buffer.ToArray();
-                    // Whoever stores it after all reads it from the start.
-                    reader.AdvanceTo(start);
-                    return content;
-                }
-                reader.AdvanceTo(start, end);
-                idle.CancelAfter(TimeSpan.FromSeconds(files.Value.BodyIdleSeconds));
+                body.AdvanceTo(start);
+                return null;
             }
-        }
-        catch (OperationCanceledException silent) when (idle.IsCancellationRequested && !ct.IsCancellationRequested)
-        {
-            throw new Refusal(new RefusalKind("request-timeout", "The request came too slowly", 408), "No bytes came for too long; nothing was kept. Send the request again.", silent);
+            if (read.IsCompleted)
+            {
+                var content = read.Buffer.ToArray();
+                // Whoever stores it after all reads it from the start.
+                body.AdvanceTo(start);
+                return content;
+            }
+            body.AdvanceTo(start, end);
         }
     }
 }

@@ -1,5 +1,7 @@
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using Tests.Proxies;
 
 namespace Tests.Uploads;
 
@@ -7,13 +9,19 @@ namespace Tests.Uploads;
 sealed class RawRequest : IAsyncDisposable
 {
     readonly TcpClient client = new();
-    NetworkStream? stream;
+    Stream? stream;
 
     public static async Task<RawRequest> OpenAsync(TusClient user, Uri server, string method, string path, params (string Name, string Value)[] headers)
     {
         var request = new RawRequest();
         await request.client.ConnectAsync(server.Host, server.Port, TestContext.Current.CancellationToken);
         request.stream = request.client.GetStream();
+        if (server.Scheme == "https")
+        {
+            var secure = new SslStream(request.stream, leaveInnerStreamOpen: false, (_, certificate, _, _) => certificate?.Subject == RealProxy.Subject);
+            await secure.AuthenticateAsClientAsync(server.Host);
+            request.stream = secure;
+        }
         var text = new StringBuilder($"{method} {path} HTTP/1.1\r\nHost: {server.Authority}\r\nAuthorization: {user.Http.DefaultRequestHeaders.Authorization}\r\n");
         text.Append("Tus-Resumable: 1.0.0\r\nContent-Type: application/offset+octet-stream\r\n");
         foreach (var (name, value) in headers)
