@@ -2,15 +2,16 @@ using System.Text.Json;
 using FileClient.Api;
 using FileClient.Sync.Core;
 using FileClient.Sync.State;
-using FileClient.Terminal;
 using FileServer.Protocol;
 using FileServer.Protocol.Contracts;
 
 namespace FileClient.Sync;
 
 /// <summary>Sends steps as changesets. Of a refused one, what conflicts is left out and the rest is sent at once; what was left out is planned anew.</summary>
-sealed class Committer(ApiClient api, SyncState state, SyncLink link, string device, SyncReport report)
+sealed class Committer(ApiClient api, Workspace work, SyncLink link, string device, SyncReport report)
 {
+    readonly SyncState state = work.State;
+
     /// <summary>Most operations of one changeset.</summary>
     public const int MaxOperations = 2000;
 
@@ -29,27 +30,6 @@ sealed class Committer(ApiClient api, SyncState state, SyncLink link, string dev
     /// <summary>Something was refused or committed.</summary>
     public bool Progress { get; private set; }
 
-    public HashSet<NodeId> Touched { get; } = [];
-
-    /// <summary>Sends what an earlier run had begun to send: it is committed once, however often it arrives.</summary>
-    public async Task ResumeAsync(CancellationToken ct)
-    {
-        foreach (var body in state.Outbox())
-        {
-            var changeset = JsonSerializer.Deserialize(body, WireJson.Default.Changeset)!;
-            try
-            {
-                await api.CommitAsync(link.Space.ToString(), changeset, ct);
-            }
-            catch (ApiException refused) when (!refused.IsTemporary && refused.Exit != ExitCode.NotSignedIn)
-            {
-                // It never was committed and cannot be now; the plan that follows looks at everything anew.
-            }
-            state.RemoveFromOutbox(changeset.Id);
-            NeedsFeed = true;
-        }
-    }
-
     public async Task SendAsync(IReadOnlyList<(Step Step, IReadOnlyList<ChunkRef>? Chunks)> steps, CancellationToken ct)
     {
         for (var from = 0; from < steps.Count; from += MaxOperations)
@@ -65,14 +45,20 @@ sealed class Committer(ApiClient api, SyncState state, SyncLink link, string dev
             state.AddToOutbox(changeset.Id, JsonSerializer.SerializeToUtf8Bytes(changeset, WireJson.Default.Changeset));
             try
             {
+                Failpoint.Pass(Failpoint.CommitBeforeSend);
                 var result = await api.CommitAsync(link.Space.ToString(), changeset, ct);
+                Failpoint.Pass(Failpoint.CommitAfterSend);
+                Answers.Check(changeset, result);
                 Take(steps, result);
-                state.RemoveFromOutbox(changeset.Id);
+                state.Settle(changeset.Id);
+                Failpoint.Pass(Failpoint.CommitBeforeDb);
                 report.Operations += steps.Count;
                 return;
             }
             catch (ApiException refused) when (refused.Conflicts.Count > 0)
             {
+                Answers.Check(changeset, refused.Conflicts);
+                // At once: sent again at another time, it might no longer be refused.
                 state.RemoveFromOutbox(changeset.Id);
                 Sort(steps, refused.Conflicts, asMove);
             }
@@ -98,7 +84,7 @@ sealed class Committer(ApiClient api, SyncState state, SyncLink link, string dev
                     QuotaHit = true;
                     Waiting[step.Id] = conflict.Detail;
                     break;
-                case "forbidden" or "invalid-name" or "too-deep" or "parent-not-folder":
+                case "forbidden" or "invalid-name" or "too-deep" or "parent-not-folder" or "locked":
                     Waiting[step.Id] = conflict.Detail;
                     break;
             }
@@ -146,50 +132,38 @@ sealed class Committer(ApiClient api, SyncState state, SyncLink link, string dev
         // What comes back with a restored folder is known from the feed alone.
         NeedsFeed |= steps.Exists(static step => step.Step.Kind == StepKind.RemoteRestore);
         var known = long.Parse(state.Meta("revision") ?? "0");
-        if (result.Revision == known + 1 && !NeedsFeed)
+        if (result.Revision == known + 1 && !NeedsFeed && !result.Unchanged)
         {
             state.SetMeta("revision", result.Revision.ToString());
             state.SetMeta("cursor", result.Revision.ToString());
         }
         else if (result.Revision != known)
+            // Somebody else's revision; what is in it is still to be heard.
             NeedsFeed = true;
+        List<NodeId> touched = [];
         for (var i = 0; i < steps.Count; i++)
         {
             var step = steps[i].Step;
-            Touched.Add(step.Id);
+            touched.Add(step.Id);
             Count(step);
             if (step.Kind == StepKind.RemoteDelete)
-                Forget(step.Id);
+                touched.AddRange(RemoteTree.Forget(state, step.Id));
             else
                 state.SetRemote(After(step, result.Results[i].Version, result.Revision));
         }
+        // At once, so that what is agreed and what was answered are written down together.
+        work.Agree(touched);
     }
 
     Entry After(Step step, int version, long revision)
     {
         var before = state.Remote.GetValueOrDefault(step.Id) ?? step.Base;
-        var goal = step.Goal with { Version = version, Revision = revision, Permits = before?.Permits ?? PermitsOf(step.Goal.Parent) };
+        var goal = step.Goal with { Version = version, Revision = revision, Permits = before?.Permits ?? RemoteTree.PermitsOf(state, step.Goal.Parent) };
         if (before is null || step.Kind is StepKind.RemotePut or StepKind.RemoteFolder or StepKind.RemoteLink)
             return before is null ? goal : goal with { Parent = before.Parent, Name = before.Name };
         return step.Kind == StepKind.RemoteMetadata
             ? before with { Modified = goal.Modified, Executable = goal.Executable, Revision = revision }
             : before with { Parent = goal.Parent, Name = goal.Name, Revision = revision };
-    }
-
-    Permits PermitsOf(NodeId parent) =>
-        state.Remote.TryGetValue(parent, out var folder) ? folder.Permits : int.TryParse(state.Meta("rootPermits"), out var permits) ? (Permits)permits : Permits.All;
-
-    void Forget(NodeId top)
-    {
-        var children = state.Remote.Values.ToLookup(static entry => entry.Parent, static entry => entry.Id);
-        var queue = new Queue<NodeId>([top]);
-        while (queue.TryDequeue(out var id))
-        {
-            foreach (var child in children[id])
-                queue.Enqueue(child);
-            Touched.Add(id);
-            state.ForgetRemote(id);
-        }
     }
 
     void Count(Step step)

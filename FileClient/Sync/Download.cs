@@ -20,8 +20,7 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
     const long BatchBytes = 16 * 1024 * 1024;
 
     readonly Lock gate = new();
-    List<(Step Step, string Staged)> staged = [];
-    int number;
+    List<StagedFile> staged = [];
 
     public async Task RunAsync(IReadOnlyList<Step> steps, CancellationToken ct)
     {
@@ -64,7 +63,7 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
         await placing;
     }
 
-    List<(Step Step, string Staged)> TakeStaged()
+    List<StagedFile> TakeStaged()
     {
         lock (gate)
         {
@@ -151,55 +150,59 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
     void Stage(Step step, ReadOnlySpan<byte> bytes)
     {
         var (name, file) = Create();
+        StagedFile made;
         using (file)
         {
             RandomAccess.Write(file, bytes, 0);
-            Finish(file, step.Goal);
+            Failpoint.Pass(Failpoint.DownloadPartial);
+            made = Finish(file, step, name);
         }
         lock (gate)
-            staged.Add((step, name));
+            staged.Add(made);
     }
 
     (string Name, SafeFileHandle File) Create()
     {
-        var name = $"d-{Interlocked.Increment(ref number)}";
+        var name = Staged.New();
         var file = Posix.CreateFile(work.Folder.Staging, name, out var error);
-        if (file is null && error == Posix.Exists && Posix.RemoveFile(work.Folder.Staging, name) == 0)
-            file = Posix.CreateFile(work.Folder.Staging, name, out error);
-        return (name, file ?? throw new IOException($"No file can be made in the staging folder: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(error)}."));
+        return (name, file ?? throw new IOException($"No file can be made in the staging folder: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(error)}.", error));
     }
 
-    static void Finish(SafeFileHandle file, Entry goal)
+    static StagedFile Finish(SafeFileHandle file, Step step, string name)
     {
-        Posix.SetMode(file, FileBits.For(goal.Executable));
-        Posix.SetModified(file, goal.Modified);
+        Posix.SetMode(file, FileBits.For(step.Goal.Executable));
+        Posix.SetModified(file, step.Goal.Modified);
+        return new StagedFile(step, name, Stat.Of(file).Signature.Inode);
     }
 
     void PlaceAll() => Place(TakeStaged());
 
     /// <summary>One call makes all these files durable; then they get their places.</summary>
-    void Place(List<(Step Step, string Staged)> files)
+    void Place(List<StagedFile> files)
     {
         if (files.Count == 0)
             return;
         if (Posix.SyncFileSystem(work.Folder.Staging) is not 0 and var error)
             throw new IOException($"The disk did not take the bytes: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(error)}.");
-        var replaced = files.Where(static file => file.Step.Kind == StepKind.LocalReplace).ToList();
-        work.State.AddIntents([.. replaced.Select(file => new Intent(
-            Guid.CreateVersion7().ToString("N"), "replace", file.Step.Id, work.PathOf(file.Step.Id), file.Staged, Stat.Of(work.Folder.Staging, file.Staged, out _)?.Signature.Inode ?? 0))]);
-        foreach (var (step, name) in files)
-            transition.Try(step, () => transition.Place(step, name, step.Goal.Content!.Value));
-        foreach (var (step, name) in files)
-            if (Stat.Of(work.Folder.Staging, name, out _) is not null)
-                Leave(step, name);
+        Failpoint.Pass(Failpoint.DownloadDurable);
+        var intents = files.ConvertAll(IntentOf);
+        work.State.AddIntents(intents);
+        Failpoint.Pass(Failpoint.DownloadIntent);
+        foreach (var (file, intent) in files.Zip(intents))
+            transition.Try(file.Step, intent, _ => transition.Place(file.Step, file.Name, intent));
+        // What could not be placed bears its first name still: the bytes are the server's and can be had again.
+        foreach (var file in files)
+            Posix.RemoveFile(work.Folder.Staging, file.Name);
+        work.Agree(files.Select(static file => file.Step.Id));
         work.State.Save();
     }
 
-    // It could not be placed. The bytes are the server's and can be had again, unless the user's file stands under this name since an exchange.
-    void Leave(Step step, string name)
+    Intent IntentOf(StagedFile file)
     {
-        if (step.Kind == StepKind.LocalPlace)
-            Posix.RemoveFile(work.Folder.Staging, name);
+        var (id, goal) = (file.Step.Id, file.Step.Goal);
+        return file.Step.Kind == StepKind.LocalPlace
+            ? new Intent(IntentKind.Place, id, "", goal.Name, file.Inode, goal.Parent, New: goal.Content)
+            : new Intent(IntentKind.Replace, id, work.PathOf(id), Staged.ForExchange(file.Name), file.Inode, work.ParentOf(id), work.State.Known[id].Content, goal.Content);
     }
 
     async Task LargeAsync(Step step, CancellationToken ct)
@@ -216,10 +219,9 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
             using (file)
             {
                 await new ChunkAssembly(api, work, link, step, list.Chunks, report).FillAsync(file, ct);
-                Finish(file, step.Goal);
+                staged.Add(Finish(file, step, name));
             }
             work.State.SetChunks([(list.ContentId, list.Chunks)]);
-            staged.Add((step, name));
         }
         catch (ApiException gone) when (gone.Exit is ExitCode.NotFound or ExitCode.Integrity)
         {
@@ -227,3 +229,6 @@ sealed class Download(ApiClient api, Workspace work, SyncLink link, Transition t
         }
     }
 }
+
+/// <summary>A downloaded file that waits for its place.</summary>
+sealed record StagedFile(Step Step, string Name, ulong Inode);

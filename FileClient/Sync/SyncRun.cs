@@ -40,8 +40,7 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
     {
         using var trash = new Trash(folder, clock.GetUtcNow().ToString("yyyyMMdd-HHmmss-fff"));
         if (!options.DryRun)
-            Recovery.Run(folder, state, trash);
-        await ResumeAsync(ct);
+            await TakeUpAsync(trash, ct);
         for (var round = 1; round <= MaxRounds; round++)
         {
             report.Rounds = round;
@@ -55,13 +54,14 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
         return report;
     }
 
-    async Task ResumeAsync(CancellationToken ct)
+    /// <summary>What a broken run left: files first, then what it had begun to send.</summary>
+    async Task TakeUpAsync(Trash trash, CancellationToken ct)
     {
-        if (!options.DryRun)
-            await NewCommitter().ResumeAsync(ct);
+        var recovery = new Recovery(folder, state, link.Root, trash, device, clock);
+        recovery.Run();
+        report.Notes.AddRange(recovery.Notes);
+        await new Outbox(api, state, link).ResumeAsync(ct);
     }
-
-    Committer NewCommitter() => new(api, state, link, device, report);
 
     /// <returns>Whether another round makes sense.</returns>
     async Task<bool> RoundAsync(Trash trash, CancellationToken ct)
@@ -145,6 +145,9 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
         if (!tree.Remove(from, out var entry))
             return;
         tree[to] = entry with { Id = to };
+        // What was agreed about the old id says nothing any more: that it stands here no longer must not look like a deletion.
+        if (!takesSynced)
+            state.ForgetSynced(from);
         state.Stirred?.UnionWith([from, to]);
         if (state.Known.TryGetValue(from, out var known))
         {
@@ -168,8 +171,8 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
     async Task<bool> CarryOutAsync(Plan plan, LocalView local, Trash trash, CancellationToken ct)
     {
         using var work = new Workspace(folder, state, link.Root, local.Tree);
-        var transition = new Transition(work, trash, report, clock);
-        var committer = NewCommitter();
+        var transition = new Transition(work, trash, report, device, plan.Conflicts.Select(static conflict => conflict.CopyId).ToHashSet(), clock);
+        var committer = new Committer(api, work, link, device, report);
         var touched = plan.Local.Select(static step => step.Id).Concat(plan.Remote.Select(static step => step.Id)).Concat(plan.Rebindings.Select(static r => r.To)).ToHashSet();
         var problems = report.Problems.Count;
         var told = OnDone is null ? null : new Deeds(plan, state, local.Tree, OnDone);
@@ -185,10 +188,11 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
         }
         finally
         {
-            touched.UnionWith(committer.Touched);
-            Agree(touched, local.Tree);
+            work.PutBackParked();
+            work.Agree(touched);
             state.Save();
-            state.ClearIntents();
+            // Only what is written down as done, or was not begun, is forgotten.
+            state.ClearIntents(transition.HalfDone);
             told?.Tell();
         }
         unrestorable.UnionWith(committer.Unrestorable);
@@ -200,20 +204,4 @@ sealed class SyncRun(ApiClient api, SyncFolder folder, SyncState state, SyncLink
     }
 
     static bool IsTransfer(Step step) => step.Kind is StepKind.LocalPlace or StepKind.LocalReplace;
-
-    /// <summary>What both sides now have alike is what they agree on.</summary>
-    void Agree(HashSet<NodeId> touched, Dictionary<NodeId, Entry> tree)
-    {
-        foreach (var id in touched)
-        {
-            var there = state.Remote.GetValueOrDefault(id);
-            if (!tree.TryGetValue(id, out var here))
-            {
-                if (there is null)
-                    state.ForgetSynced(id);
-            }
-            else if (there is not null && here.Agrees(there))
-                state.SetSynced(there);
-        }
-    }
 }

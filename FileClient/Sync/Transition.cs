@@ -10,32 +10,49 @@ namespace FileClient.Sync;
 /// Carries local steps out so that no byte is lost: nothing is replaced that was not looked at, what goes is moved into the trash, and what is found
 /// to be other than planned is put back and left to the next comparison.
 /// </summary>
-sealed class Transition(Workspace work, Trash trash, SyncReport report, TimeProvider clock)
+sealed class Transition(Workspace work, Trash trash, SyncReport report, string device, IReadOnlySet<NodeId> copies, TimeProvider clock)
 {
+    readonly Displaced displaced = new(work.Folder, trash, device, clock);
+    readonly Dictionary<NodeId, Intent> parks = [];
+    readonly HashSet<Intent> begun = [];
+
+    /// <summary>What was begun and may be half done: the next run looks after it.</summary>
+    public IReadOnlyCollection<Intent> HalfDone => [.. begun, .. parks.Where(park => work.Parked.ContainsKey(park.Key)).Select(static park => park.Value)];
+
     /// <summary>Folders, moves, links, times and modes, deletions: everything without new bytes.</summary>
     public void Run(IReadOnlyList<Step> steps)
     {
-        work.State.AddIntents([.. steps.Select(IntentOf).OfType<Intent>()]);
+        var intents = new Dictionary<Step, Intent>(ReferenceEqualityComparer.Instance);
         foreach (var step in steps)
-            Try(step, () => Run(step));
+            if (IntentOf(step) is { } intent)
+                intents[step] = intent;
+        work.State.AddIntents([.. steps.Where(intents.ContainsKey).Select(step => intents[step])]);
+        foreach (var step in steps)
+            Try(step, intents.GetValueOrDefault(step), intent => Run(step, intent));
     }
 
     /// <summary>Runs a step; if the disk is not as planned, says so and goes on.</summary>
-    public void Try(Step step, Action action)
+    public void Try(Step step, Intent? intent, Action<Intent?> action)
     {
+        if (intent is not null)
+            begun.Add(intent);
         try
         {
-            action();
+            action(intent);
         }
         catch (StepFailed failed)
         {
             Tell(new SyncProblem(SafePath(step), failed.Error == Posix.Exists ? "changed-meanwhile" : "local", failed.Message));
+            if (failed.HalfDone)
+                return;
         }
         catch (KeyNotFoundException)
         {
             // The folder that it belongs into could not be made; that failure was told.
             Tell(new SyncProblem(step.Goal.Name, "folder-missing", "Its folder could not be made."));
         }
+        if (intent is not null)
+            begun.Remove(intent);
     }
 
     // Downloads that fail are told at the same time.
@@ -58,33 +75,34 @@ sealed class Transition(Workspace work, Trash trash, SyncReport report, TimeProv
         }
     }
 
-    // A deletion of ours must not look like one of the user's if the run ends before it is written down; nor may what is parked be forgotten.
+    // A change of ours must not look like one of the user's if the run ends before it is written down; nor may what is parked be forgotten.
     Intent? IntentOf(Step step) => step.Kind switch
     {
-        StepKind.Park => new Intent(NewIntent(), "park", step.Id, work.PathOf(step.Id), ParkedName(step.Id), Inode(step.Id)),
-        StepKind.LocalTrash or StepKind.LocalRemoveFolder or StepKind.LocalEvict => new Intent(NewIntent(), "gone", step.Id, work.PathOf(step.Id), "", Inode(step.Id)),
+        StepKind.Park => new Intent(IntentKind.Park, step.Id, work.ShownPathOf(step.Id), Staged.Parked(step.Id), Inode(step.Id), work.ParentOf(step.Id)),
+        StepKind.LocalMove => new Intent(IntentKind.Move, step.Id, work.ShownPathOf(step.Id), step.Goal.Name, Inode(step.Id), step.Goal.Parent),
+        StepKind.LocalTrash => new Intent(IntentKind.Gone, step.Id, work.ShownPathOf(step.Id), trash.Run, Inode(step.Id), work.ParentOf(step.Id)),
+        StepKind.LocalRemoveFolder or StepKind.LocalEvict => new Intent(IntentKind.Gone, step.Id, work.ShownPathOf(step.Id), "", Inode(step.Id), work.ParentOf(step.Id)),
         _ => null,
     };
 
-    static string NewIntent() => Guid.CreateVersion7().ToString("N");
-
-    static string ParkedName(NodeId id) => $"parked-{id}";
-
     ulong Inode(NodeId id) => work.State.Known.TryGetValue(id, out var known) ? known.Signature.Inode : 0;
 
-    void Run(Step step)
+    void Run(Step step, Intent? intent)
     {
         switch (step.Kind)
         {
             case StepKind.Park:
-                Move(step.Id, () => (work.Folder.Staging, ParkedName(step.Id)));
-                work.Parked[step.Id] = ParkedName(step.Id);
+                Move(step.Id, () => (work.Folder.Staging, intent!.Target));
+                work.Parked[step.Id] = intent!.Target;
+                parks[step.Id] = intent;
+                Failpoint.Pass(Failpoint.ParkRenamed);
                 break;
             case StepKind.LocalFolder:
                 MakeFolder(step.Goal);
                 break;
             case StepKind.LocalMove:
                 Move(step.Id, () => (work.FolderOf(step.Goal.Parent), step.Goal.Name));
+                Failpoint.Pass(copies.Contains(step.Id) ? Failpoint.ConflictRenamed : Failpoint.MoveRenamed);
                 work.Placed(work.Tree[step.Id] with { Parent = step.Goal.Parent, Name = step.Goal.Name }, step.Goal.Name, work.Tree[step.Id].Content);
                 report.MovedLocally++;
                 break;
@@ -95,7 +113,7 @@ sealed class Transition(Workspace work, Trash trash, SyncReport report, TimeProv
                 SetMetadata(step.Goal);
                 break;
             case StepKind.LocalTrash:
-                MoveToTrash(step.Id);
+                MoveToTrash(step.Id, intent!.Source);
                 break;
             case StepKind.LocalEvict:
                 Evict(step.Id);
@@ -166,15 +184,14 @@ sealed class Transition(Workspace work, Trash trash, SyncReport report, TimeProv
     // A rename of ours changes ctime, so only what a write changes is compared.
     static bool LooksSame(Signature now, Signature then) => now.SameInode(then) && now.Size == then.Size && now.Modified == then.Modified;
 
-    void MoveToTrash(NodeId id)
+    void MoveToTrash(NodeId id, string path)
     {
         RequireSameBytes(id);
-        var path = work.PathOf(id);
-        var holder = work.HolderOf(id);
-        var (into, name) = trash.Take(holder, work.DiskName(id), path);
-        if (Stat.Of(into, name, out _) is { } moved && work.Tree[id].Kind == NodeKind.File && !IsUntouched(into, name, moved, id))
+        var (into, name) = trash.Take(work.HolderOf(id), work.DiskName(id), path);
+        Failpoint.Pass(Failpoint.TrashRenamed);
+        if (work.Tree[id].Kind == NodeKind.File && !(Stat.Of(into, name, out _) is { } moved && IsUntouched(into, name, moved, id)))
         {
-            Posix.RenameNew(into, name, holder, work.DiskName(id));
+            report.Notes.Add(displaced.Surface(into, name, work.PathOf(id)));
             throw new StepFailed(Posix.Exists, $"{path} was changed at the last moment");
         }
         work.Gone(id);
@@ -218,7 +235,7 @@ sealed class Transition(Workspace work, Trash trash, SyncReport report, TimeProv
     }
 
     /// <summary>Puts a finished file of the staging folder at its place: a new one replaces nothing, a newer one changes places with the old, which is then looked at.</summary>
-    public void Place(Step step, string staged, Digest content)
+    public void Place(Step step, string staged, Intent intent)
     {
         var goal = step.Goal;
         if (step.Kind == StepKind.LocalPlace)
@@ -226,40 +243,56 @@ sealed class Transition(Workspace work, Trash trash, SyncReport report, TimeProv
             var error = Posix.RenameNew(work.Folder.Staging, staged, work.FolderOf(goal.Parent), goal.Name);
             if (error != 0)
                 throw new StepFailed(error, $"{goal.Name} cannot be placed");
-            work.Placed(goal, goal.Name, content);
+            Failpoint.Pass(Failpoint.DownloadExchanged);
+            work.Placed(goal, goal.Name, intent.New);
+            Failpoint.Pass(Failpoint.DownloadVerified);
         }
         else
-            Replace(goal, staged, content);
+            Replace(goal, staged, intent);
         report.Downloaded++;
     }
 
-    void Replace(Entry goal, string staged, Digest content)
+    void Replace(Entry goal, string staged, Intent intent)
     {
-        var holder = work.HolderOf(goal.Id);
-        var name = work.DiskName(goal.Id);
+        RequireSameBytes(goal.Id);
+        var (holder, name, path) = (work.HolderOf(goal.Id), work.DiskName(goal.Id), work.PathOf(goal.Id));
+        var error = Posix.RenameNew(work.Folder.Staging, staged, work.Folder.Staging, intent.Target);
+        if (error == 0)
+            error = Posix.RenameSwap(work.Folder.Staging, intent.Target, holder, name);
+        if (error != 0)
+        {
+            RemoveOurs(intent);
+            throw new StepFailed(error, $"{name} cannot be replaced");
+        }
+        Failpoint.Pass(Failpoint.DownloadExchanged);
+        if (!(Stat.Of(work.Folder.Staging, intent.Target, out _) is { } old && IsUntouched(work.Folder.Staging, intent.Target, old, goal.Id)))
+            TakeBack(intent, holder, name, path);
+        work.Placed(work.Tree[goal.Id] with { Content = intent.New, Size = goal.Size }, name, intent.New);
+        Failpoint.Pass(Failpoint.DownloadVerified);
         try
         {
-            RequireSameBytes(goal.Id);
+            trash.Take(work.Folder.Staging, intent.Target, path);
         }
-        catch (StepFailed)
+        catch (StepFailed failed)
         {
-            Posix.RemoveFile(work.Folder.Staging, staged);
-            throw;
+            throw new StepFailed(failed.Error, $"The old version of {path} cannot be moved into the trash") { HalfDone = true };
         }
-        var ours = Stat.Of(work.Folder.Staging, staged, out _)?.Signature.Inode;
-        var error = Posix.RenameSwap(work.Folder.Staging, staged, holder, name);
-        if (error != 0)
-            throw new StepFailed(error, $"{name} cannot be replaced");
-        if (Stat.Of(work.Folder.Staging, staged, out _) is { } displaced && !IsUntouched(work.Folder.Staging, staged, displaced, goal.Id))
-        {
-            // Somebody wrote to it in the last moment. Back it goes; the next comparison makes it a conflict.
-            if (Posix.RenameSwap(work.Folder.Staging, staged, holder, name) == 0 && Stat.Of(work.Folder.Staging, staged, out _)?.Signature.Inode == ours)
-                Posix.RemoveFile(work.Folder.Staging, staged);
-            else
-                trash.Take(work.Folder.Staging, staged, work.PathOf(goal.Id));
-            throw new StepFailed(Posix.Exists, $"{name} was changed at the last moment");
-        }
-        trash.Take(work.Folder.Staging, staged, work.PathOf(goal.Id));
-        work.Placed(work.Tree[goal.Id] with { Content = content, Size = goal.Size }, name, content);
+    }
+
+    /// <summary>Somebody wrote to it in the last moment. Back it goes; the next comparison makes it a conflict.</summary>
+    void TakeBack(Intent intent, Microsoft.Win32.SafeHandles.SafeFileHandle holder, string name, string path)
+    {
+        if (Posix.RenameSwap(work.Folder.Staging, intent.Target, holder, name) == 0 && Stat.Of(work.Folder.Staging, intent.Target, out _)?.Signature.Inode == intent.Inode)
+            RemoveOurs(intent);
+        else
+            report.Notes.Add(displaced.Surface(work.Folder.Staging, intent.Target, path));
+        throw new StepFailed(Posix.Exists, $"{name} was changed at the last moment");
+    }
+
+    // Only what is proven to be the file that was downloaded.
+    void RemoveOurs(Intent intent)
+    {
+        if (Stat.Of(work.Folder.Staging, intent.Target, out _)?.Signature.Inode == intent.Inode)
+            Posix.RemoveFile(work.Folder.Staging, intent.Target);
     }
 }

@@ -10,6 +10,8 @@ sealed class Trash(SyncFolder folder, string run) : IDisposable
 
     readonly Dictionary<string, SafeFileHandle> folders = [];
 
+    public string Run => run;
+
     /// <summary>Moves an entry into the trash; nothing is ever replaced there.</summary>
     /// <returns>Where it is now.</returns>
     public (SafeFileHandle Folder, string Name) Take(SafeFileHandle from, string name, string oldPath)
@@ -26,6 +28,17 @@ sealed class Trash(SyncFolder folder, string run) : IDisposable
             if (error != Posix.Exists || number > MaxNumber)
                 throw new StepFailed(error, $"{oldPath} cannot be moved into the trash");
         }
+    }
+
+    /// <summary>Whether the trash of a run holds this very file.</summary>
+    public bool Holds(string ofRun, string oldPath, ulong inode)
+    {
+        var slash = oldPath.LastIndexOf('/');
+        using var place = ofRun.Length == 0 ? null : Posix.OpenFolder(folder.State, slash < 0 ? $"trash/{ofRun}" : $"trash/{ofRun}/{oldPath[..slash]}", out _);
+        var found = false;
+        if (place is not null)
+            FolderReader.Read(place, entry => found |= entry.Error == 0 && entry.Stat.Signature.Inode == inode);
+        return found;
     }
 
     SafeFileHandle Folder(string path)

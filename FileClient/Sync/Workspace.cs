@@ -30,8 +30,6 @@ sealed class Workspace(SyncFolder folder, SyncState state, NodeId root, Dictiona
     /// <summary>The name of a node on the disk.</summary>
     public string DiskName(NodeId id) => Parked.TryGetValue(id, out var name) ? name : state.Known.TryGetValue(id, out var known) ? known.DiskName : tree[id].Name;
 
-    NodeId ParentOf(NodeId id) => tree.TryGetValue(id, out var entry) ? entry.Parent : state.Known[id].Parent;
-
     /// <summary>A node's path below the root, as the disk has it.</summary>
     public string PathOf(NodeId id)
     {
@@ -42,6 +40,19 @@ sealed class Workspace(SyncFolder folder, SyncState state, NodeId root, Dictiona
         var parent = PathOf(ParentOf(id));
         return parent.Length == 0 ? DiskName(id) : $"{parent}/{DiskName(id)}";
     }
+
+    /// <summary>The same as a person knows it: what is parked for a moment is still where it was.</summary>
+    public string ShownPathOf(NodeId id)
+    {
+        if (id == root)
+            return "";
+        var name = state.Known.TryGetValue(id, out var known) ? known.DiskName : tree[id].Name;
+        var parent = ShownPathOf(ParentOf(id));
+        return parent.Length == 0 ? name : $"{parent}/{name}";
+    }
+
+    /// <summary>Where a node stands.</summary>
+    public NodeId ParentOf(NodeId id) => tree.TryGetValue(id, out var entry) ? entry.Parent : state.Known[id].Parent;
 
     /// <summary>The open folder of a node; a failed open is told as an exception of the step that needed it.</summary>
     public SafeFileHandle FolderOf(NodeId id)
@@ -84,6 +95,68 @@ sealed class Workspace(SyncFolder folder, SyncState state, NodeId root, Dictiona
     /// <summary>See <see cref="TimeProbe"/>.</summary>
     public long RacyFrom { get; } = TimeProbe.RacyFrom(folder.State);
 
+    /// <summary>What both sides now have alike is what they agree on.</summary>
+    public void Agree(IEnumerable<NodeId> ids)
+    {
+        foreach (var id in ids)
+        {
+            var there = state.Remote.GetValueOrDefault(id);
+            if (!tree.TryGetValue(id, out var here))
+            {
+                if (there is null)
+                    state.ForgetSynced(id);
+            }
+            else if (there is not null && here.Agrees(there))
+                state.SetSynced(there);
+        }
+    }
+
+    /// <summary>What still stands aside when all steps are done goes back: the step that was to place it has failed.</summary>
+    public void PutBackParked()
+    {
+        foreach (var id in Parked.Keys.ToList())
+            PutBack(id);
+    }
+
+    void PutBack(NodeId id)
+    {
+        if (!Parked.TryGetValue(id, out var staged))
+            return;
+        var parent = ParentOf(id);
+        PutBack(parent);
+        var name = state.Known.TryGetValue(id, out var known) ? known.DiskName : tree[id].Name;
+        if (TryPutBack(staged, parent, name))
+        {
+            Parked.Remove(id);
+            return;
+        }
+        var other = Recovery.RecoveredName(name, id);
+        if (TryPutBack(staged, parent, other))
+            Relocate(id, parent, other);
+        else if (TryPutBack(staged, root, other))
+            Relocate(id, root, other);
+    }
+
+    bool TryPutBack(string staged, NodeId parent, string name)
+    {
+        try
+        {
+            return Posix.RenameNew(folder.Staging, staged, FolderOf(parent), name) == 0;
+        }
+        catch (Exception gone) when (gone is StepFailed or KeyNotFoundException)
+        {
+            return false;
+        }
+    }
+
+    void Relocate(NodeId id, NodeId parent, string name)
+    {
+        Parked.Remove(id);
+        if (tree.TryGetValue(id, out var entry))
+            tree[id] = entry with { Parent = parent, Name = name };
+        Recovery.Relocate(state, id, parent, name);
+    }
+
     public void Gone(NodeId id)
     {
         tree.Remove(id);
@@ -104,4 +177,7 @@ sealed class Workspace(SyncFolder folder, SyncState state, NodeId root, Dictiona
 sealed class StepFailed(int error, string what) : Exception($"{what}: {Marshal.GetPInvokeErrorMessage(error)}.")
 {
     public int Error { get; } = error;
+
+    /// <summary>The step is half done: the next run takes it up.</summary>
+    public bool HalfDone { get; init; }
 }

@@ -237,7 +237,8 @@ sealed partial class Commit(
         work.Request.Changeset.Id,
         revision,
         work.Space.Epoch,
-        [.. work.Request.Operations.Select(op => work.Tree.Find(op.NodeId)!.Now).Select(row => new OperationResult(row.Id, row.Version, row.ContentId))]);
+        [.. work.Request.Operations.Select(op => work.Tree.Find(op.NodeId)!.Now).Select(row => new OperationResult(row.Id, row.Version, row.ContentId))],
+        Unchanged: !work.Tree.All.Any(static node => node.Changed));
 
     /// <summary>PostgreSQL keeps microseconds.</summary>
     DateTimeOffset DatabaseTime()

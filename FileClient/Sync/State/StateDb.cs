@@ -7,9 +7,9 @@ namespace FileClient.Sync.State;
 /// <summary>The SQLite file of a sync folder: what was agreed, what stands on the disk, and what was begun.</summary>
 sealed class StateDb : IDisposable
 {
-    const int Version = 1;
-
-    const string Schema =
+    /// <summary>Each script leads to the next version; what a released version made is only ever added to.</summary>
+    static readonly string[] scripts =
+    [
         """
         create table meta (key text primary key, value text not null) without rowid;
         create table synced (
@@ -28,7 +28,14 @@ sealed class StateDb : IDisposable
         create table chunks (content blob primary key, list blob not null) without rowid;
         create table intents (id text primary key, kind text not null, node blob not null, source text not null, target text not null, inode integer not null) without rowid;
         create table outbox (id text primary key, body blob not null) without rowid;
-        """;
+        """,
+        """
+        -- Where the node goes, or stood, and which bytes were found and which are put there: what is on the disk after a crash is judged by them.
+        alter table intents add column parent blob;
+        alter table intents add column old blob;
+        alter table intents add column new blob;
+        """,
+    ];
 
     readonly SqliteConnection connection;
 
@@ -64,10 +71,10 @@ sealed class StateDb : IDisposable
         read.Read();
         var found = read.Long(0);
         read.Reset();
-        if (found > Version)
+        if (found > scripts.Length)
             throw new Failure(ExitCode.Failure, "This sync folder was used by a newer version of this program.");
-        if (found == 0)
-            Execute($"begin immediate; {Schema} pragma user_version = {Version}; commit;");
+        for (var version = (int)found; version < scripts.Length; version++)
+            Execute($"begin immediate; {scripts[version]} pragma user_version = {version + 1}; commit;");
     }
 
     public void Execute(string sql)

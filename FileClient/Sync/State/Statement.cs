@@ -40,6 +40,14 @@ sealed class Statement : IDisposable
         return Bind(index, bytes);
     }
 
+    public Statement Bind(int index, NodeId? id)
+    {
+        if (id is { } known)
+            return Bind(index, known);
+        Check(raw.sqlite3_bind_null(statement, index));
+        return this;
+    }
+
     public Statement Bind(int index, Digest? digest)
     {
         if (digest is not { } value)
@@ -85,6 +93,8 @@ sealed class Statement : IDisposable
     public ReadOnlySpan<byte> Bytes(int column) => raw.sqlite3_column_blob(statement, column);
 
     public NodeId Node(int column) => new(new Guid(Bytes(column), bigEndian: true));
+
+    public NodeId? NodeOrNull(int column) => IsNull(column) ? null : Node(column);
 
     public Digest? DigestOrNull(int column) => IsNull(column) ? null : new Digest(Bytes(column));
 

@@ -4,13 +4,6 @@ using FileServer.Protocol.Contracts;
 
 namespace FileClient.Sync.State;
 
-/// <summary>A local rename that was begun: after a crash it tells our own doing from the user's.</summary>
-/// <param name="Kind">park, trash, replace or move.</param>
-/// <param name="Source">Path below the folder, before.</param>
-/// <param name="Target">Path below the folder, after.</param>
-/// <param name="Inode">The inode that is on its way.</param>
-sealed record Intent(string Id, string Kind, NodeId Node, string Source, string Target, ulong Inode);
-
 /// <summary>
 /// What a sync folder remembers: the agreed tree, the server's tree and what stands on the disk. Kept in memory, changes are written in one transaction.
 /// </summary>
@@ -24,6 +17,7 @@ sealed class SyncState : IDisposable
     readonly HashSet<NodeId> touched = [], touchedLocal = [];
     readonly Dictionary<string, string> meta = [];
     readonly HashSet<string> touchedMeta = [];
+    readonly List<ChangesetId> settled = [];
 
     bool beside;
 
@@ -166,14 +160,16 @@ sealed class SyncState : IDisposable
     /// <summary>Writes all changes since the last call, or none of them.</summary>
     public void Save()
     {
-        if (beside || touched.Count + touchedLocal.Count + touchedMeta.Count == 0)
+        if (beside || touched.Count + touchedLocal.Count + touchedMeta.Count + settled.Count == 0)
             return;
         db.Transact(() =>
         {
             SaveTrees();
             SaveKnown();
             SaveMeta();
+            SaveOutbox();
         });
+        settled.Clear();
         touched.Clear();
         touchedLocal.Clear();
         touchedMeta.Clear();
@@ -265,28 +261,11 @@ sealed class SyncState : IDisposable
     /// <summary>Drops the chunk lists that no local file has any more.</summary>
     public void SweepChunks() => db.Execute("delete from chunks where content not in (select content from local where content is not null)");
 
-    public List<Intent> Intents()
-    {
-        List<Intent> intents = [];
-        using var read = new Statement(db.Handle, "select id, kind, node, source, target, inode from intents order by id desc");
-        while (read.Read())
-            intents.Add(new Intent(read.Text(0), read.Text(1), read.Node(2), read.Text(3), read.Text(4), (ulong)read.Long(5)));
-        return intents;
-    }
+    public List<Intent> Intents() => IntentTable.Read(db);
 
-    public void AddIntents(IReadOnlyCollection<Intent> intents)
-    {
-        if (intents.Count == 0)
-            return;
-        db.Transact(() =>
-        {
-            using var put = new Statement(db.Handle, "replace into intents (id, kind, node, source, target, inode) values (?, ?, ?, ?, ?, ?)");
-            foreach (var intent in intents)
-                put.Bind(1, intent.Id).Bind(2, intent.Kind).Bind(3, intent.Node).Bind(4, intent.Source).Bind(5, intent.Target).Bind(6, (long)intent.Inode).Run();
-        });
-    }
+    public void AddIntents(IReadOnlyCollection<Intent> intents) => IntentTable.Add(db, intents);
 
-    public void ClearIntents() => db.Execute("delete from intents");
+    public void ClearIntents(IReadOnlyCollection<Intent> keep) => IntentTable.Clear(db, keep);
 
     public List<byte[]> Outbox()
     {
@@ -303,10 +282,22 @@ sealed class SyncState : IDisposable
         put.Bind(1, id.ToString()).Bind(2, body).Run();
     }
 
+    /// <summary>The changeset is answered: it leaves the outbox together with what the answer changed here, at the next <see cref="Save"/>.</summary>
+    public void Settle(ChangesetId id) => settled.Add(id);
+
     public void RemoveFromOutbox(ChangesetId id)
     {
         using var drop = new Statement(db.Handle, "delete from outbox where id = ?");
         drop.Bind(1, id.ToString()).Run();
+    }
+
+    void SaveOutbox()
+    {
+        if (settled.Count == 0)
+            return;
+        using var drop = new Statement(db.Handle, "delete from outbox where id = ?");
+        foreach (var id in settled)
+            drop.Bind(1, id.ToString()).Run();
     }
 
     public void Dispose() => db.Dispose();

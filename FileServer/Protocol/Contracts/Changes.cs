@@ -86,7 +86,8 @@ public sealed record Changeset(ChangesetId Id, IReadOnlyList<Operation> Operatio
 public sealed record OperationResult(NodeId NodeId, int Version, Digest? ContentId);
 
 /// <summary>Answer to a committed changeset; results stand in the order of the operations.</summary>
-public sealed record ChangesetResult(ChangesetId Id, long Revision, Guid Epoch, IReadOnlyList<OperationResult> Results);
+/// <param name="Unchanged">All was so already: no revision was made, and <paramref name="Revision"/> may be somebody else's.</param>
+public sealed record ChangesetResult(ChangesetId Id, long Revision, Guid Epoch, IReadOnlyList<OperationResult> Results, bool Unchanged = false);
 
 /// <summary>Why one operation could not be done, with the state that stands in its way.</summary>
 /// <param name="Index">Position of the operation in the changeset.</param>
