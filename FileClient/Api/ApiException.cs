@@ -72,6 +72,8 @@ sealed class ApiException(ExitCode exit, string code, string message, Exception?
     {
         "conflict" when problem?.Conflicts is [{ } first, ..] => ExitForConflict(first.Code),
         "name-taken" or "id-reused" => ExitCode.Failure,
+        "held" => ExitCode.Locked,
+        "braked" => ExitCode.Brake,
         "invalid-name" => ExitCode.Usage,
         "digest-mismatch" or "damaged-content" => ExitCode.Integrity,
         _ => status switch
@@ -92,6 +94,7 @@ sealed class ApiException(ExitCode exit, string code, string message, Exception?
         "not-found" or "parent-not-found" or "not-trashed" => ExitCode.NotFound,
         "forbidden" => ExitCode.NotSignedIn,
         "quota" => ExitCode.Limit,
+        "held" => ExitCode.Locked,
         "invalid-name" => ExitCode.Usage,
         "name-taken" or "id-taken" or "cycle" or "too-deep" or "parent-not-folder" or "missing-chunks" => ExitCode.Failure,
         _ => ExitCode.Conflicts,

@@ -84,7 +84,7 @@ sealed class Committer(ApiClient api, Workspace work, SyncLink link, string devi
                     QuotaHit = true;
                     Waiting[step.Id] = conflict.Detail;
                     break;
-                case "forbidden" or "invalid-name" or "too-deep" or "parent-not-folder" or "locked":
+                case "forbidden" or "held" or "invalid-name" or "too-deep" or "parent-not-folder" or "locked":
                     Waiting[step.Id] = conflict.Detail;
                     break;
             }

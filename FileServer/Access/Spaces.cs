@@ -10,10 +10,11 @@ using Npgsql;
 namespace FileServer.Access;
 
 /// <summary>A row of <c>spaces</c>.</summary>
-sealed record SpaceRow(SpaceId Id, string Name, Guid Epoch, long Revision, long? QuotaBytes, long UsedBytes)
+/// <param name="Paused">Callers whose changes are paused here.</param>
+sealed record SpaceRow(SpaceId Id, string Name, Guid Epoch, long Revision, long? QuotaBytes, long UsedBytes, int Paused)
 {
     /// <summary>The columns in the order of this record, from <c>spaces s</c>.</summary>
-    public const string Columns = "s.id, s.name, s.epoch, s.revision, s.quota_bytes, s.used_bytes";
+    public const string Columns = "s.id, s.name, s.epoch, s.revision, s.quota_bytes, s.used_bytes, s.paused";
 }
 
 /// <summary>
@@ -177,7 +178,7 @@ sealed class Spaces(NpgsqlDataSource db, AccessCheck access, AuditLog audit, Tim
             with space as (
                 insert into spaces (id, name, name_key, epoch, revision, quota_bytes, created_at)
                 values (@id, @name, @key, @epoch, 1, @quotaBytes, @now)
-                returning id, name, epoch, revision, quota_bytes, used_bytes
+                returning id, name, epoch, revision, quota_bytes, used_bytes, paused
             ), root as (
                 insert into nodes (space_id, id, name, name_key, kind, access_id, modified_at, changed_revision, changed_at, changed_by)
                 values (@id, @id, '', '', 0, @id, @now, 1, @now, @user)

@@ -17,7 +17,6 @@ sealed class ChangesetOutcome(AccessCheck access)
         var deeper = JudgePlaces(work);
         JudgeLife(work);
         JudgeNames(work);
-        JudgeQuota(work);
         await JudgeHeightsAsync(tx, work, deeper, maxDepth, ct);
         var folders = work.Request.Operations
             .Where(op => op.Op.Op == OperationKind.Delete && !work.Failed(op) && work.Tree.Find(op.NodeId) is { Before.Kind: NodeKind.Folder })
@@ -104,19 +103,6 @@ sealed class ChangesetOutcome(AccessCheck access)
         var mark = $" ({now:yyyy-MM-dd HHmmss} {row.Id.Value.ToString("N")[^6..]})";
         var name = NodeName.Fit(stem, mark + extension);
         return row with { Name = name, NameKey = NodeName.KeyOf(name) };
-    }
-
-    static void JudgeQuota(ChangesetWork work)
-    {
-        if (work.Space.QuotaBytes is not { } quota)
-            return;
-        var used = work.Space.UsedBytes;
-        foreach (var version in work.NewVersions.Where(version => version.Row.Size > 0))
-        {
-            used += version.Row.Size;
-            if (used > quota)
-                work.Refuse(version.Index, ConflictCode.Quota, $"The space's quota of {quota} bytes would be exceeded.");
-        }
     }
 
     static async Task JudgeHeightsAsync(

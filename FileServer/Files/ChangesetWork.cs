@@ -43,6 +43,13 @@ sealed class ChangesetWork(Caller caller, SpaceRow space, ChangesetRequest reque
 
     public List<NewVersion> NewVersions { get; } = [];
 
+    /// <summary>Files that the changeset takes away or rewrites, as far as the brake counts them.</summary>
+    public int Destroyed { get; set; }
+
+    /// <summary>Reservations of quota that the changeset uses up: its own, and those of the uploads that it names.</summary>
+    public IReadOnlyList<Guid> Reservations { get; } =
+        [request.Changeset.Id.Value, caller.UserId.Value, .. request.Operations.Select(op => op.Upload).OfType<Guid>()];
+
     public IReadOnlyList<Conflict> Conflicts => [.. conflicts.Values.OrderBy(conflict => conflict.Index)];
 
     public bool HasConflicts => conflicts.Count > 0;
@@ -89,6 +96,7 @@ static class ConflictCode
     public const string NotTrashed = "not-trashed";
     public const string TooDeep = "too-deep";
     public const string Locked = "locked";
+    public const string Held = "held";
 }
 
 /// <summary>A changeset that is judged good, and the revision that it becomes.</summary>

@@ -199,10 +199,12 @@ static class ChangesetWrite
                 update spaces set revision = @revision, used_bytes = used_bytes + @bytes where id = @space
             ), finished as (
                 update uploads set state = 2 where id = any(@uploads)
+            ), used as (
+                delete from quota_reservations where space_id = @space and id = any(@reservations)
             )
-            insert into changesets (space_id, revision, id, created_by, session_id, device, origin, request, created_at)
+            insert into changesets (space_id, revision, id, created_by, session_id, device, origin, request, destroyed, created_at)
             select @space, u.*, @now
-            from unnest(@revisions, @ids, @users, @sessions, @devices, @origins, @requests) as u
+            from unnest(@revisions, @ids, @users, @sessions, @devices, @origins, @requests, @destroyed) as u
             """;
         var works = settled.Select(one => one.Work).ToArray();
         var args = new
@@ -220,6 +222,9 @@ static class ChangesetWrite
             devices = Array.ConvertAll(works, work => work.Request.Changeset.Device),
             origins = Array.ConvertAll(works, work => (short)work.Request.Origin),
             requests = Array.ConvertAll(works, work => work.Request.Digest),
+            destroyed = Array.ConvertAll(works, work => work.Destroyed),
+            // Nothing is reserved where nothing is limited.
+            reservations = space.QuotaBytes is null ? [] : works.SelectMany(work => work.Reservations).ToArray(),
         };
         await tx.ExecuteAsync(sql, args, ct);
     }

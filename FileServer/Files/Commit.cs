@@ -3,7 +3,10 @@ using FileServer.Access;
 using FileServer.Audit;
 using FileServer.Changes;
 using FileServer.Database;
+using FileServer.Files.Brakes;
+using FileServer.Files.Holds;
 using FileServer.Files.Locks;
+using FileServer.Files.Quotas;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;
@@ -21,7 +24,7 @@ namespace FileServer.Files;
 /// Changesets that wait at the same time and cannot be in each other's way share one transaction and its statements.
 /// </summary>
 sealed partial class Commit(
-    NpgsqlDataSource db, AccessCheck access, CommitQueue queue, ChunkIndex index, AuditLog log, AuditWriter audit, TimeProvider clock, IOptions<FilesOptions> options,
+    NpgsqlDataSource db, AccessCheck access, CommitQueue queue, ChunkIndex index, BrakeRule brake, AuditLog log, AuditWriter audit, TimeProvider clock, IOptions<FilesOptions> options,
     ILogger<Commit> logger)
 {
     readonly ChangesetLoad load = new(access, index);
@@ -53,6 +56,10 @@ sealed partial class Commit(
             return await ResolveAsync(caller, space, request, ct)
                 ?? throw Refusal.Unavailable("The database was lost for a moment; nothing was changed. Send the same changeset again.", 1, lost);
         }
+        catch (BrakeTripped tripped)
+        {
+            throw await brake.TripAsync(caller, space, changeset.Device, tripped, ct);
+        }
         catch (Refusal refusal) when (refusal.Conflicts?.Any(IsRefusal) is true)
         {
             var refused = refusal.Conflicts.First(IsRefusal);
@@ -62,7 +69,7 @@ sealed partial class Commit(
         }
     }
 
-    static bool IsRefusal(Conflict conflict) => conflict.Code is ConflictCode.Forbidden or ConflictCode.Locked;
+    static bool IsRefusal(Conflict conflict) => conflict.Code is ConflictCode.Forbidden or ConflictCode.Locked or ConflictCode.Held;
 
     /// <summary>One transaction for all that go together. If it fails, each goes alone, so that the error meets whom it belongs to.</summary>
     async Task CarryOutAsync(SpaceId space, IReadOnlyList<PendingCommit> together)
@@ -105,13 +112,15 @@ sealed partial class Commit(
                 answers[work.Request] = done => done.SetException(refusal);
         }
         var locks = await LockRule.ReadAsync(tx, works, ct);
+        var forbids = new Forbidding(await QuotaRule.ReadAsync(tx, space, works, ct), await HoldRule.ReadAsync(tx, works, ct), await brake.ReadAsync(tx, space, works, ct));
         foreach (var (work, rule) in works.Zip(locks).Where(pair => !answers.ContainsKey(pair.First.Request)))
         {
             work.Space = space;
-            if (await JudgedAsync(tx, work, rule, alone: together.Count == 1, ct) is { } refusal)
+            if (await JudgedAsync(tx, work, rule, forbids, alone: together.Count == 1, ct) is { } refusal)
                 answers[work.Request] = done => done.SetException(refusal);
             else
             {
+                forbids.Quota.Settle(work);
                 if (work.Tree.All.Any(node => node.Changed))
                 {
                     space = space with { Revision = space.Revision + 1, UsedBytes = space.UsedBytes + work.NewVersions.Sum(version => version.Row.Size) };
@@ -148,15 +157,20 @@ sealed partial class Commit(
 
     /// <summary>Judges what a changeset leaves behind.</summary>
     /// <returns>Why nothing of it may happen; null when all of it may.</returns>
-    async Task<Refusal?> JudgedAsync(NpgsqlConnection tx, ChangesetWork work, LockRule locks, bool alone, CancellationToken ct)
+    async Task<Exception?> JudgedAsync(NpgsqlConnection tx, ChangesetWork work, LockRule locks, Forbidding forbids, bool alone, CancellationToken ct)
     {
         try
         {
             await outcome.JudgeAsync(tx, work, options.Value.MaxDepth, ct);
             locks.Judge();
-            return work.HasConflicts ? throw Refusal.Conflict(work.Conflicts) : null;
+            forbids.Quota.Judge(work);
+            forbids.Holds.Judge(work);
+            if (work.HasConflicts)
+                throw Refusal.Conflict(work.Conflicts);
+            forbids.Brake.Judge(work);
+            return null;
         }
-        catch (Refusal refusal) when (!alone)
+        catch (Exception refusal) when (!alone && refusal is (Refusal or BrakeTripped))
         {
             return refusal;
         }
@@ -246,6 +260,9 @@ sealed partial class Commit(
         var now = clock.GetUtcNow();
         return new DateTimeOffset(now.Ticks - (now.Ticks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
     }
+
+    /// <summary>What was read for changesets that go together about that which forbids.</summary>
+    sealed record Forbidding(QuotaRule Quota, HoldRule Holds, BrakeReading Brake);
 
     sealed record Earlier(ChangesetId Id, long Revision, UserId CreatedBy, byte[] Request);
 

@@ -29,6 +29,7 @@ static class ConflictMeaning
         ConflictCode.Quota => RefusalKind.QuotaExceeded,
         ConflictCode.MissingChunks => RefusalKind.MissingChunks,
         ConflictCode.Locked => RefusalKind.Locked,
+        ConflictCode.Held => RefusalKind.Held,
         ConflictCode.TooDeep => RefusalKind.Unprocessable,
         _ => RefusalKind.Conflict,
     };

@@ -1,4 +1,7 @@
+using FileServer.Files.Brakes;
+using FileServer.Files.Holds;
 using FileServer.Files.Locks;
+using FileServer.Files.Quotas;
 using FileServer.Identity;
 
 namespace FileServer.Files;
@@ -20,11 +23,18 @@ static class FilesFeature
         services.AddSingleton<FindTokenTarget>(provider => provider.GetRequiredService<TokenTargets>().FindAsync);
         services.AddLocks();
         services.AddReading();
+        services.AddQuotas();
+        services.AddHolds();
+        services.AddBrakes();
     }
 
     public static void MapFiles(this IEndpointRouteBuilder routes)
     {
+        var api = routes.MapGroup("/api/v1");
+        api.MapHolds();
         var space = routes.MapGroup("/api/v1/spaces/{space}");
+        space.MapQuotas();
+        space.MapBrakes();
         space.MapReading();
         PathWriting.Map(space);
         NodeWriting.Map(space);

@@ -105,7 +105,7 @@ sealed class PathLookup
         foreach (var row in await connection.QueryAsync<FoundSpace>(sql, args, CancellationToken.None))
         {
             foreach (var (_, i) in distinct[row.At])
-                found[i] = new SpaceRow(row.Id, row.Name, row.Epoch, row.Revision, row.QuotaBytes, row.UsedBytes);
+                found[i] = new SpaceRow(row.Id, row.Name, row.Epoch, row.Revision, row.QuotaBytes, row.UsedBytes, row.Paused);
         }
         return found;
     }
@@ -159,7 +159,7 @@ sealed class PathLookup
 
     sealed record Ask(Caller Caller, Guid? SpaceId, string SpaceKey, string[] Keys);
 
-    sealed record FoundSpace(int At, SpaceId Id, string Name, Guid Epoch, long Revision, long? QuotaBytes, long UsedBytes);
+    sealed record FoundSpace(int At, SpaceId Id, string Name, Guid Epoch, long Revision, long? QuotaBytes, long UsedBytes, int Paused);
 }
 
 /// <summary>A space, the live nodes along a path in it (the root first; one more than there are names when all are there), and what the caller may do on each.</summary>

@@ -1,5 +1,6 @@
 using FileServer.Access;
 using FileServer.Files.Locks;
+using FileServer.Files.Quotas;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;
@@ -10,7 +11,7 @@ using Npgsql;
 namespace FileServer.Files;
 
 /// <summary>The endpoints that change by path: PUT, POST ?mkdir and DELETE at <c>/files/{path}</c>.</summary>
-sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access, PathLookup lookup, Commit commit, WholeBody body, NodeLocks locks)
+sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access, PathLookup lookup, Commit commit, WholeBody body, NodeLocks locks, QuotaReservations quotas)
 {
     /// <summary>/api/v1/spaces/{space}/files: what stands before the names in a raw path.</summary>
     const int SegmentsBeforeNames = 5;
@@ -41,7 +42,10 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
         var space = place.Space;
         RequireConditions(context.Request, place.Taken);
         await locks.RequireOpenAsync(caller, space.Id, (place.Taken ?? place.Folder).Id, context.Request, ct);
-        body.RequireFits(context.Request, space.QuotaBytes, space.UsedBytes);
+        body.RequireFits(context.Request);
+        // One id for all attempts: nothing is committed before the last one, and the room is reserved under it.
+        var id = ChangesetId.New();
+        await using var room = await quotas.ReserveAsync(space, id.Value, context.Request.ContentLength, ct);
         var stored = await body.StoreAsync(context, space.Id, ct);
         var conditional = context.Request.Headers.IfMatch.Count + context.Request.Headers.IfNoneMatch.Count > 0;
         for (var attempt = 1; ; attempt++)
@@ -61,7 +65,7 @@ sealed class PathWriting(NpgsqlDataSource db, Spaces spaces, AccessCheck access,
             try
             {
                 var committed = await ConflictMeaning.OneAsync(
-                    commit.CommitAsync(caller, space.Id, new Changeset(ChangesetId.New(), operations, LockTokens: LockTokens.Of(context.Request)), Origin.Rest, contents, ct), conditional);
+                    commit.CommitAsync(caller, space.Id, new Changeset(id, operations, LockTokens: LockTokens.Of(context.Request)), Origin.Rest, contents, ct), conditional);
                 return await AnswerAsync(context, caller, space.Id, committed.Result.Results[^1], committed, made: place.Taken is null, ct);
             }
             catch (Refusal raced) when (raced.Kind == RefusalKind.NameTaken && attempt < MaxAttempts)

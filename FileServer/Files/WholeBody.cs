@@ -9,7 +9,7 @@ namespace FileServer.Files;
 sealed class WholeBody(ContentWriters writers, TimeProvider clock, IOptions<FilesOptions> options)
 {
     /// <summary>Refuses what would be refused after all bytes came, before any is read.</summary>
-    public void RequireFits(HttpRequest request, long? quota, long used)
+    public void RequireFits(HttpRequest request)
     {
         if (request.Headers.ContentRange.Count > 0)
             throw Refusal.Invalid("A part of a file cannot be put (RFC 9110 §14.5): send the whole, or use an upload at /api/v1/uploads.");
@@ -17,8 +17,6 @@ sealed class WholeBody(ContentWriters writers, TimeProvider clock, IOptions<File
             throw new Refusal(RefusalKind.UnsupportedMedia, "Send the file as it is, without Content-Encoding.");
         if (request.ContentLength > options.Value.MaxFileBytes)
             throw Refusal.TooLarge($"A file has at most {options.Value.MaxFileBytes} bytes.", options.Value.MaxFileBytes);
-        if (quota is { } most && request.ContentLength > most - used)
-            throw Refusal.QuotaExceeded(most);
     }
 
     /// <summary>The content of the body, durable and named by nothing yet.</summary>

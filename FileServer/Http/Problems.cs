@@ -73,6 +73,9 @@ sealed partial class Problems(RequestDelegate next, ILogger<Problems> logger)
                 return new Refusal(RefusalKind.RequestTimeout, "No bytes came for too long. Send the request again.", fault);
             case BadHttpRequestException bad:
                 return new Refusal(RefusalKind.Invalid, bad.Message, fault);
+            // Raised by the database itself, whoever asked (0007): every door knows what is held before, but for races.
+            case DbException { SqlState: "FSH01" }:
+                return new Refusal(RefusalKind.Held, "A legal hold or a retention keeps this, or something below it; nothing was changed.", fault);
             // Not there, too busy, or a lock that somebody held for too long: nobody's request is wrong.
             case DbException { IsTransient: true } or DbException { SqlState: "57014" or "55P03" or "25006" }:
                 Log.DatabaseAway(logger, context.TraceIdentifier, context.Request.Method, fault.Message);

@@ -23,6 +23,8 @@ public sealed record RefusalKind(string Code, string Title, int Status)
     public static readonly RefusalKind OffsetMismatch = new("offset-mismatch", "The upload continues at another offset", 409);
     public static readonly RefusalKind IdReused = new("id-reused", "This id was used for something else before", 409);
     public static readonly RefusalKind IdempotencyInProgress = new("idempotency-key-in-progress", "The first request with this idempotency key is under way", 409);
+    public static readonly RefusalKind Held = new("held", "A hold keeps this", 409);
+    public static readonly RefusalKind Braked = new("braked", "Paused: too many files were deleted or rewritten at once", 409);
     public static readonly RefusalKind Gone = new("gone", "No longer here", 410);
     public static readonly RefusalKind CursorExpired = new("cursor-expired", "The cursor is too old or from another epoch: list anew", 410);
     public static readonly RefusalKind PreconditionFailed = new("precondition-failed", "A condition of the request is not met", 412);

@@ -48,7 +48,7 @@ sealed class AppendUpload(
     async Task<(long Room, long? Quota)> RoomAsync(UploadRow row, CancellationToken ct)
     {
         var limit = options.Value.MaxUploadBytes;
-        return row is { Length: null, Kind: UploadKind.File, SpaceId: { } space } && await table.QuotaAsync(space, ct) is var (room, quota) ? (Math.Min(room, limit), quota) : (limit, null);
+        return row is { Length: null, Kind: UploadKind.File, SpaceId: { } space } && await table.QuotaAsync(space, row.Id, ct) is var (room, quota) ? (Math.Min(room, limit), quota) : (limit, null);
     }
 
     /// <summary>A length, once known, stays. Said again it does no harm: clients repeat it when an answer was lost.</summary>

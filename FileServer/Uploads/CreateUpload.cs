@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using FileServer.Access;
+using FileServer.Files.Quotas;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;
@@ -13,7 +15,7 @@ namespace FileServer.Uploads;
 /// ended in the same request and never has an unfinished row.
 /// </summary>
 sealed class CreateUpload(
-    UploadTable table, UploadPlaces places, UploadSinks sinks, UploadBody body, UploadFinish finish, LiveUploads live, JoinParts joinParts,
+    UploadTable table, UploadPlaces places, UploadSinks sinks, UploadBody body, UploadFinish finish, LiveUploads live, JoinParts joinParts, QuotaReservations quotas,
     TimeProvider clock, IOptions<UploadsOptions> options)
 {
     readonly ConcurrentDictionary<UserId, int> arriving = new();
@@ -38,9 +40,15 @@ sealed class CreateUpload(
         var kind = concat is not null ? UploadKind.Part : UploadWish.IsPack(metadata) ? UploadKind.Pack : UploadKind.File;
         var length = Length(request, kind);
         using var checksum = withBody ? UploadChecksum.Promised(request) : null;
-        var (row, quota, place) = await AdmitAsync(caller, kind, length, concat, metadata, ct);
+        var (row, space, place) = await AdmitAsync(caller, kind, length, concat, metadata, ct);
+        var quota = kind == UploadKind.File ? space?.QuotaBytes : null;
         if (withBody || length == 0)
+        {
+            // What goes on with later requests has a row, which reserves its length by itself.
+            var whole = kind == UploadKind.File && length == request.ContentLength;
+            await using var room = whole ? await quotas.ReserveAsync(space!, row.Id, length, ct) : null;
             await ReceiveAsync(context, caller, row, quota, place, checksum);
+        }
         else
         {
             await table.AddAsync(row, caller.SessionId, quota, ct);
@@ -70,26 +78,28 @@ sealed class CreateUpload(
         return length;
     }
 
-    async Task<(UploadRow Row, long? Quota, UploadPlace? Place)> AdmitAsync(
+    async Task<(UploadRow Row, SpaceRow? Space, UploadPlace? Place)> AdmitAsync(
         Caller caller, UploadKind kind, long? length, string? concat, UploadMetadata metadata, CancellationToken ct)
     {
-        SpaceId? space = null;
+        SpaceRow? space = null;
         NodeId? folder = null;
-        long? quota = null;
         UploadPlace? place = null;
         if (kind == UploadKind.Pack)
-            space = (await places.AdmitPackAsync(caller, metadata, ct)).Id;
+        {
+            space = await places.AdmitPackAsync(caller, metadata, ct);
+            await quotas.ReservePackAsync(caller, space, length ?? 0, ct);
+        }
         if (kind == UploadKind.File)
         {
-            (var found, var parent, place) = await places.AdmitAsync(caller, UploadWish.Read(metadata), ct);
-            (space, folder, quota) = (found.Id, parent, found.QuotaBytes);
-            if (quota is { } most && found.UsedBytes + (length ?? 0) > most)
+            (space, var parent, place) = await places.AdmitAsync(caller, UploadWish.Read(metadata), ct);
+            folder = parent;
+            if (space.QuotaBytes is { } most && space.UsedBytes + (length ?? 0) > most)
                 throw Refusal.QuotaExceeded(most);
         }
         var now = clock.GetUtcNow();
         var row = new UploadRow(
-            Guid.CreateVersion7(), caller.UserId, kind, UploadState.Receiving, space, folder, length, 0, metadata.Raw, concat, PackId.New(), now, table.Expiry(now));
-        return (row, quota, place);
+            Guid.CreateVersion7(), caller.UserId, kind, UploadState.Receiving, space?.Id, folder, length, 0, metadata.Raw, concat, PackId.New(), now, table.Expiry(now));
+        return (row, space, place);
     }
 
     async Task ReceiveAsync(HttpContext context, Caller caller, UploadRow row, long? quota, UploadPlace? place, UploadChecksum? checksum)

@@ -1,3 +1,4 @@
+using FileServer.Files.Quotas;
 using FileServer.Http;
 using FileServer.Identity;
 using FileServer.Protocol;
@@ -7,7 +8,7 @@ namespace FileServer.Uploads;
 
 /// <summary>Joins finished parts to one file (tus: concatenation). Parts stay until they expire, so that they can be used again.</summary>
 sealed class JoinParts(
-    UploadTable table, UploadPlaces places, UploadSinks sinks, UploadFinish finish, TimeProvider clock, IConfiguration configuration, IOptions<UploadsOptions> options)
+    UploadTable table, UploadPlaces places, UploadSinks sinks, UploadFinish finish, QuotaReservations quotas, TimeProvider clock, IConfiguration configuration, IOptions<UploadsOptions> options)
 {
     const string Final = "final;";
 
@@ -20,12 +21,11 @@ sealed class JoinParts(
         if (length > options.Value.MaxUploadBytes)
             throw TusHeaders.TooLarge(options.Value.MaxUploadBytes);
         var (space, folder, _) = await places.AdmitAsync(caller, UploadWish.Read(metadata), ct);
-        if (space.QuotaBytes is { } quota && space.UsedBytes + length > quota)
-            throw Refusal.QuotaExceeded(quota);
         var now = clock.GetUtcNow();
         var row = new UploadRow(
             Guid.CreateVersion7(), caller.UserId, UploadKind.File, UploadState.Receiving, space.Id, folder, length, length, metadata.Raw, concat, PackId.New(), now,
             table.Expiry(now));
+        await using var room = await quotas.ReserveAsync(space, row.Id, length, ct);
         try
         {
             await using var sink = (ContentSink)await sinks.StartAsync(UploadKind.File, space.Id, row.PackId, ct);

@@ -1,4 +1,5 @@
 using FileServer.Database;
+using FileServer.Files.Quotas;
 using FileServer.Http;
 using FileServer.Protocol;
 using Microsoft.Extensions.Options;
@@ -38,6 +39,8 @@ sealed class UploadTable(NpgsqlDataSource db, TimeProvider clock, IOptions<Uploa
         {
             // One at a time for each user, so that many requests at once cannot pass the limits together.
             await tx.ExecuteAsync("select pg_advisory_xact_lock(hashtextextended('uploads' || @user::text, 0))", new { user = row.UserId.Value }, ct);
+            if (quota is not null && row.SpaceId is { } space)
+                await QuotaReservations.LockAsync(tx, space, ct);
             await RequireRoomAsync(tx, row, quota, ct);
             await InsertAsync(tx, row, session, ct);
         },
@@ -157,11 +160,16 @@ sealed class UploadTable(NpgsqlDataSource db, TimeProvider clock, IOptions<Uploa
         new { space = row.SpaceId, id = row.Id },
         ct);
 
-    /// <summary>The bytes that the space has room for; the commit decides, this only spares the client to send more in vain.</summary>
-    public async Task<(long Room, long Quota)?> QuotaAsync(SpaceId space, CancellationToken ct)
+    /// <summary>The bytes that the space has room for, what is promised to other uploads left out; the commit decides, this only spares the client to send more in vain.</summary>
+    public async Task<(long Room, long Quota)?> QuotaAsync(SpaceId space, Guid upload, CancellationToken ct)
     {
-        const string sql = "select quota_bytes as bytes, used_bytes as used from spaces where id = @space and quota_bytes is not null";
-        return await db.QuerySingleOrDefaultAsync<Quota>(sql, new { space }, ct) is { } found ? (found.Bytes - found.Used, found.Bytes) : null;
+        const string sql =
+            """
+            select s.quota_bytes as bytes, s.used_bytes + reserved_bytes(s.id, array[@upload]) as used
+            from spaces s
+            where s.id = @space and s.quota_bytes is not null
+            """;
+        return await db.QuerySingleOrDefaultAsync<Quota>(sql, new { space, upload }, ct) is { } found ? (found.Bytes - found.Used, found.Bytes) : null;
     }
 
     public DateTimeOffset Expiry(DateTimeOffset createdAt)
@@ -179,13 +187,13 @@ sealed class UploadTable(NpgsqlDataSource db, TimeProvider clock, IOptions<Uploa
             select count(*) filter (where u.user_id = @user and u.state = 0) as open,
                    count(*) filter (where u.user_id = @user and u.state = 0 and u.touched_at > @recently) as active,
                    coalesce(sum(u.length) filter (where u.user_id = @user and u.kind = 2), 0)::bigint as part_bytes,
-                   coalesce(sum(coalesce(u.length, u.durable_offset)) filter (where u.space_id = @space and u.kind = 0), 0)::bigint as reserved,
+                   case when @limited then reserved_bytes(@space, array[@id]) else 0 end as reserved,
                    (select s.used_bytes from spaces s where s.id = @space) as used
             from uploads u
-            where u.state in (0, 1) and u.expires_at > @now and (u.user_id = @user or u.space_id = @space)
+            where u.state in (0, 1) and u.expires_at > @now and u.user_id = @user
             """;
         var now = clock.GetUtcNow();
-        var room = await tx.QuerySingleAsync<Room>(sql, new { user = row.UserId, space = row.SpaceId?.Value, now, recently = now.AddMinutes(-5) }, ct);
+        var room = await tx.QuerySingleAsync<Room>(sql, new { user = row.UserId, space = row.SpaceId?.Value, id = row.Id, limited = quota is not null, now, recently = now.AddMinutes(-5) }, ct);
         if (row.State == UploadState.Receiving && room.Active >= Limits.MaxActivePerUser)
             throw Refusal.TooManyRequests($"You have {room.Active} uploads under way, as many as are allowed at the same time. Finish some first.", 30);
         if (row.State == UploadState.Receiving && room.Open >= Limits.MaxOpenPerUser)

@@ -114,7 +114,7 @@ sealed class CopyMove(
             var chunks = await versions.ChunksAsync(transfer.Call.Caller, transfer.Space, source.Id, source.Version, ct);
             Operation[] gone = transfer.IsMove ? [new Operation { Op = OperationKind.Delete, NodeId = source.Id }] : [];
             var (file, _) = await write.CommitAsync(
-                transfer.Call.Caller, target, transfer.Submitted, conditional: false,
+                transfer.Call.Caller, target, ChangesetId.New(), transfer.Submitted, conditional: false,
                 put => put with { Chunks = chunks.Chunks, ModifiedAt = source.ModifiedAt, Executable = source.Executable }, null, gone, ct);
             await CopyKeptAsync(transfer, [(source.Id, file.NodeId)]);
         }

@@ -2,7 +2,9 @@ using System.Buffers;
 using FileServer.Access;
 using FileServer.Audit;
 using FileServer.Files;
+using FileServer.Files.Quotas;
 using FileServer.Http;
+using FileServer.Protocol;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -10,7 +12,7 @@ namespace FileServer.WebDav;
 
 /// <summary>PUT: the body becomes the file's newest version, by the same code as at the other doors; what programs write for themselves is kept apart.</summary>
 sealed class DavPut(
-    NpgsqlDataSource db, DavResources resources, DavGuard guard, DavWrite write, WholeBody body, Ephemerals ephemerals, AuditWriter audit, TimeProvider clock,
+    NpgsqlDataSource db, DavResources resources, DavGuard guard, DavWrite write, WholeBody body, Ephemerals ephemerals, QuotaReservations quotas, AuditWriter audit, TimeProvider clock,
     IOptions<WebDavOptions> options, IOptions<FilesOptions> files)
 {
     public async Task RunAsync(DavCall call, CancellationToken ct)
@@ -40,11 +42,7 @@ sealed class DavPut(
         await write.RequireWritableAsync(connection, call.Caller, resource, ct);
         if (call.Path.Slash)
             throw Refusal.Invalid("A file's address does not end with '/'. A folder is made by MKCOL.");
-        body.RequireFits(call.Request, resource.Space.QuotaBytes, resource.Space.UsedBytes);
-        // macOS sends no length, but says what it expects.
-        if (resource.Space.QuotaBytes is { } quota && call.Request.ContentLength is null
-            && long.TryParse(call.Request.Headers["X-Expected-Entity-Length"], out var expected) && expected > quota - resource.Space.UsedBytes)
-            throw Refusal.QuotaExceeded(quota);
+        body.RequireFits(call.Request);
         var submitted = await guard.RequireConditionsAsync(call.Context, connection, call.Caller, resource, ct);
         await guard.RequireOpenAsync(call.Context, connection, call.Caller, resource, submitted, ct);
         if (!resource.Exists)
@@ -54,9 +52,12 @@ sealed class DavPut(
 
     async Task StoreAsync(DavCall call, DavResource resource, Submitted submitted, DateTimeOffset? modifiedAt, CancellationToken ct)
     {
+        // One id for all attempts: the room is reserved under it.
+        var id = ChangesetId.New();
+        await using var room = await quotas.ReserveAsync(resource.Space, id.Value, Expected(call.Request), ct);
         var stored = await body.StoreAsync(call.Context, resource.SpaceId, ct);
         var conditional = call.Request.Headers.IfMatch.Count + call.Request.Headers.IfNoneMatch.Count > 0;
-        var (file, made) = await write.CommitAsync(call.Caller, resource, submitted, conditional, put => put with { ModifiedAt = modifiedAt }, stored, [], ct);
+        var (file, made) = await write.CommitAsync(call.Caller, resource, id, submitted, conditional, put => put with { ModifiedAt = modifiedAt }, stored, [], ct);
         // A file that has outgrown its being ephemeral.
         if (resource.Ephemeral is { } row)
         {
@@ -66,6 +67,10 @@ sealed class DavPut(
         call.Response.Headers.ETag = DavEntry.TagOf(file.ContentId!.Value.ToArray());
         call.Answer(made && resource.Ephemeral is null);
     }
+
+    /// <summary>macOS sends no length, but says what it expects.</summary>
+    static long? Expected(HttpRequest request) =>
+        request.ContentLength ?? (long.TryParse(request.Headers["X-Expected-Entity-Length"], out var expected) && expected >= 0 ? expected : null);
 
     bool IsSmall(HttpRequest request) => (request.ContentLength ?? 0) <= options.Value.MaxEphemeralBytes && options.Value.MaxEphemerals > 0;
 

@@ -49,7 +49,7 @@ sealed class DavWrite(NpgsqlDataSource db, DavResources resources, AccessCheck a
     /// <param name="also">Further operations of the same changeset.</param>
     /// <returns>What the file is now, and whether its address is new.</returns>
     public async Task<(OperationResult File, bool Made)> CommitAsync(
-        Caller caller, DavResource resource, Submitted submitted, bool conditional, Func<Operation, Operation> content, StoredContent? stored, IReadOnlyList<Operation> also, CancellationToken ct)
+        Caller caller, DavResource resource, ChangesetId id, Submitted submitted, bool conditional, Func<Operation, Operation> content, StoredContent? stored, IReadOnlyList<Operation> also, CancellationToken ct)
     {
         var follow = true;
         for (var attempt = 1; ; attempt++)
@@ -64,7 +64,7 @@ sealed class DavWrite(NpgsqlDataSource db, DavResources resources, AccessCheck a
             try
             {
                 var result = await ConflictMeaning.OneAsync(
-                    commit.RunAsync(caller, resource.SpaceId, new Changeset(ChangesetId.New(), operations, null, submitted.Tokens), Origin.WebDav, contents, ct), conditional);
+                    commit.RunAsync(caller, resource.SpaceId, new Changeset(id, operations, null, submitted.Tokens), Origin.WebDav, contents, ct), conditional);
                 await using var connection = await db.OpenConnectionAsync(CancellationToken.None);
                 await next.FinishAsync(connection, caller, resource, plan, CancellationToken.None);
                 return (result.Results[put], resource.Node is null);

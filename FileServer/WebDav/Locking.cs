@@ -2,6 +2,7 @@ using FileServer.Access;
 using FileServer.Files;
 using FileServer.Files.Locks;
 using FileServer.Http;
+using FileServer.Protocol;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -84,7 +85,7 @@ sealed class Locking(
         var ephemeral = ephemerals.Names.Match(resource.Name)
             && await ephemerals.PutAsync(call.Caller, resource.SpaceId, resource.Folder!.Id, resource.Name, [], null, ct) is not null;
         if (!ephemeral)
-            await write.CommitAsync(call.Caller, resource, submitted, conditional: false, put => put with { Chunks = [] }, null, [], ct);
+            await write.CommitAsync(call.Caller, resource, ChangesetId.New(), submitted, conditional: false, put => put with { Chunks = [] }, null, [], ct);
         await using var connection = await db.OpenConnectionAsync(ct);
         var made = await resources.FindAsync(connection, call.Caller, call.Path, ct);
         made.RequireThere();

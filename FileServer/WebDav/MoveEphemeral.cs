@@ -26,12 +26,12 @@ sealed class MoveEphemeral(NpgsqlDataSource db, AccessCheck access, Ephemerals e
         if (row.NodeId is { } node)
         {
             var chunks = await versions.ChunksAsync(call.Caller, transfer.Space, node, row.Version!.Value, ct);
-            await write.CommitAsync(call.Caller, target, transfer.Submitted, false, put => put with { Chunks = chunks.Chunks, ModifiedAt = row.ModifiedAt }, null, [], ct);
+            await write.CommitAsync(call.Caller, target, ChangesetId.New(), transfer.Submitted, false, put => put with { Chunks = chunks.Chunks, ModifiedAt = row.ModifiedAt }, null, [], ct);
         }
         else
         {
             var stored = await StoreAsync(transfer.Space, await BytesAsync(transfer, row, ct), ct);
-            await write.CommitAsync(call.Caller, target, transfer.Submitted, false, put => put with { ModifiedAt = row.ModifiedAt }, stored, [], ct);
+            await write.CommitAsync(call.Caller, target, ChangesetId.New(), transfer.Submitted, false, put => put with { ModifiedAt = row.ModifiedAt }, stored, [], ct);
         }
         if (!transfer.IsMove)
             return;

@@ -92,7 +92,7 @@ public sealed record ChangesetResult(ChangesetId Id, long Revision, Guid Epoch, 
 /// <summary>Why one operation could not be done, with the state that stands in its way.</summary>
 /// <param name="Index">Position of the operation in the changeset.</param>
 /// <param name="Code">Stable word: <c>name-taken</c>, <c>version-conflict</c>, <c>revision-conflict</c>, <c>not-found</c>, <c>parent-not-found</c>,
-/// <c>parent-not-folder</c>, <c>cycle</c>, <c>id-taken</c>, <c>forbidden</c>, <c>missing-chunks</c>, <c>invalid-name</c>, <c>quota</c>, <c>not-trashed</c>, <c>too-deep</c>, <c>locked</c>.</param>
+/// <c>parent-not-folder</c>, <c>cycle</c>, <c>id-taken</c>, <c>forbidden</c>, <c>missing-chunks</c>, <c>invalid-name</c>, <c>quota</c>, <c>not-trashed</c>, <c>too-deep</c>, <c>locked</c>, <c>held</c>.</param>
 /// <param name="Node">The node that stands in the way, if the caller may see it.</param>
 /// <param name="MissingChunks">Chunks whose bytes have to be sent (again).</param>
 /// <param name="Lock">The lock that stands in the way.</param>
