@@ -105,7 +105,8 @@ public sealed class PropertyTests(World world) : IClassFixture<World>
         Assert.Equal(400, await ann.StatusAsync("PROPFIND", "", $"<propfind xmlns='DAV:'><prop>{deep}</prop></propfind>", ("Depth", "0")));
         var many = string.Concat(Enumerable.Range(0, 300).Select(i => $"<p{i}/>"));
         Assert.Equal(413, await ann.StatusAsync("PROPFIND", "", $"<propfind xmlns='DAV:'><prop>{many}</prop></propfind>", ("Depth", "0")));
-        Assert.Equal(413, await ann.StatusAsync("PROPFIND", "", $"<propfind xmlns='DAV:'><!--{new string('x', 1100_000)}--><allprop/></propfind>", ("Depth", "0")));
+        // Who asks first hears the refusal; who sends at once may find the connection closed under the rest of the body.
+        Assert.Equal(413, await ann.StatusAsync("PROPFIND", "", $"<propfind xmlns='DAV:'><!--{new string('x', 1100_000)}--><allprop/></propfind>", ("Depth", "0"), ("Expect", "100-continue")));
         var wide = await RawDav.SendAsync(ann, world.Url, "PROPFIND", $"{ann.Root}/", $"186A00\r\n{new string(' ', 0x186A00)}\r\n0\r\n\r\n", ("Depth", "0"), ("Transfer-Encoding", "chunked"));
         Assert.Equal(413, wide.Status);
         Assert.Equal("507", (await PatchAsync(ann, "", Set($"<m:long>{new string('x', 70_000)}</m:long>")))[Mine + "long"]);
